@@ -1,0 +1,1 @@
+"""What the messaging apps share; ``channel.MessagingChannels`` is the entry in credentials.yml."""

@@ -1,0 +1,1 @@
+"""Stridewell's own library: what the graph components, actions and checks share."""

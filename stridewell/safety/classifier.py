@@ -1,0 +1,445 @@
+"""Sees signs in words the lexicon never met: texts, vectors and the rules' cues in, judgments out.
+
+A kernel regression says how much a text resembles the examples of each sign, by sentence vector
+and by n-grams of characters and words; next to it stands the nearest example of each kind. Both
+are computed for the whole message and for its sentences and clauses. A logistic model, fitted on
+examples that were held out together with everything that resembles them, weighs them with what the
+lexicon's rules say (a denial, a question, a time long past) and gives the probability of each
+kind: an emergency, a crisis or a same-day sign that somebody has; a sign denied, asked about or
+long past; no sign. Kept as arrays and JSON, never as pickled objects.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csr_matrix
+
+from stridewell.encoder import Array
+from stridewell.safety.cues import CUES
+from stridewell.safety.examples import Example
+from stridewell.safety.finding import MENTIONED, TIERS
+from stridewell.safety.noise import noisy
+from stridewell.tfidf import TfIdf
+
+logger = logging.getLogger(__name__)
+
+FORMAT = 2
+NONE = "none"
+KINDS = (*TIERS, *MENTIONED, NONE)
+WEIGHTS_FILE, SETTINGS_FILE = "safety_weights.npz", "safety_classifier.json"
+NGRAMS: dict[str, dict[str, Any]] = {
+    "characters": {"analyzer": "char_wb", "ngram_range": (3, 5)},
+    "words": {"analyzer": "word", "ngram_range": (1, 3), "token_pattern": r"(?u)\b\w+\b"},
+}
+_CUE_WEIGHT, _SCALE = 2.0, 4.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the classifier learns.
+
+    Attributes:
+        kernel_weights: Shares of vectors, characters and words in the similarity.
+        sharpness: How fast the kernel falls with distance.
+        regularization: Keeps the regression from following single examples.
+        same_topic: Examples this similar are held out together.
+        ordinary_landmarks: How many ordinary texts the regression may lean on.
+        ordinary_stacked: How many ordinary questions the final weighing is fitted on.
+        folds: Number of folds.
+        noise_weight: Weight of a misspelled copy.
+        wanted_recall: Share of held-out signs to be seen, by the classifier or the lexicon.
+        false_alarms: Share of held-out ordinary texts that the threshold may always cost.
+        seed: Of folds and misspellings.
+    """
+
+    kernel_weights: tuple[float, float, float] = (4.0, 1.0, 0.5)
+    sharpness: float = 3.0
+    regularization: float = 0.3
+    same_topic: float = 0.72
+    ordinary_landmarks: int = 900
+    ordinary_stacked: int = 2500
+    folds: int = 5
+    noise_weight: float = 0.5
+    wanted_recall: float = 0.97
+    false_alarms: float = 0.01
+    seed: int = 20
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A message ready to be judged: its text and parts in repaired spelling, and its cues."""
+
+    text: str
+    parts: tuple[str, ...]
+    cues: Array
+
+
+class Preparer(Protocol):
+    """Anything that prepares a message; the screen with the lexicon alone does."""
+
+    def prepare(self, text: str) -> Prepared: ...
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """What the classifier says of one message.
+
+    Attributes:
+        probabilities: Of each of ``KINDS``.
+        signs: The likeliest sign of each tier.
+    """
+
+    probabilities: dict[str, float]
+    signs: dict[str, str]
+
+    @property
+    def has_it(self) -> float:
+        """How likely somebody has a sign."""
+        return sum(self.probabilities[tier] for tier in TIERS)
+
+    @property
+    def tier(self) -> str:
+        """The likeliest tier; a more urgent one goes first when it is nearly as likely."""
+        return max(
+            TIERS, key=lambda tier: self.probabilities[tier] * (1.0 if tier == "same_day" else 1.5)
+        )
+
+    @property
+    def mention(self) -> str:
+        """The likeliest status of a sign that nobody has."""
+        return max(MENTIONED, key=lambda status: self.probabilities[status])
+
+
+class SignClassifier:
+    """Judges messages; made by :func:`train` or :meth:`load`."""
+
+    def __init__(self, arrays: dict[str, Array], description: dict[str, Any]) -> None:
+        self.settings: dict[str, float] = dict(description["settings"])
+        self.classes: tuple[str, ...] = tuple(description["classes"])
+        self._description = description
+        self._arrays = arrays
+        self._shares = np.array(description["kernel_weights"])
+        self._sharpness = float(description["sharpness"])
+        self._vectors = arrays["vectors"].astype(np.float32)
+        self._weights = arrays["weights"].astype(np.float32)
+        self._kinds = arrays["kinds"]
+        self._columns = _columns(self.classes)
+        self._tfidf: dict[str, TfIdf] = {}
+        self._ngrams: dict[str, csr_matrix] = {}
+        for kind, words in description["vocabularies"].items():
+            self._tfidf[kind] = TfIdf(NGRAMS[kind], words, arrays[f"idf_{kind}"])
+            parts = tuple(arrays[f"{part}_{kind}"] for part in ("data", "indices", "indptr"))
+            self._ngrams[kind] = csr_matrix(parts, (len(words), len(self._vectors)))
+
+    def judge(self, prepared: Prepared, vectors: Array) -> Judgment:
+        """Judge one message.
+
+        Args:
+            prepared: The message.
+            vectors: Vectors of its text and then of its parts, (1 + parts, dimension).
+        """
+        texts = [prepared.text, *prepared.parts]
+        similarity = self._similarity(texts, vectors)
+        regression = np.exp(self._sharpness * (similarity - 1.0)) @ self._weights
+        rows = _rows(regression, _nearest(similarity, self._kinds), self._columns)
+        owners = np.zeros(len(prepared.parts), dtype=int)
+        features = _features(rows[:1], rows[1:], owners, prepared.cues[None, :])
+        logits = (features @ self._arrays["stack"].T + self._arrays["bias"])[0]
+        raised = np.exp(logits - logits.max())
+        best = regression.max(axis=0)
+        return Judgment(
+            dict(zip(KINDS, (raised / raised.sum()).tolist(), strict=True)),
+            {tier: self._likeliest(tier, best) for tier in TIERS},
+        )
+
+    def _likeliest(self, tier: str, scores: Array) -> str:
+        columns = np.flatnonzero(self._columns == KINDS.index(tier))
+        if not len(columns):
+            return {"crisis": "suicidal", "emergency": "saddle"}.get(tier, "leg_weakness")
+        best = int(columns[scores[columns].argmax()])
+        return self.classes[best].split("|")[0]
+
+    def _similarity(self, texts: Sequence[str], vectors: Array) -> Array:
+        similar = self._shares[0] * (np.asarray(vectors, dtype=np.float32) @ self._vectors.T)
+        for share, kind in zip(self._shares[1:], NGRAMS, strict=True):
+            for row, text in enumerate(texts):
+                # One text at a time: a general sparse product takes longer than the work.
+                columns, weights = self._tfidf[kind].row(text)
+                similar[row] += share * np.asarray(self._ngrams[kind][columns].T @ weights)
+        return np.asarray(similar, dtype=np.float32)
+
+    def save(self, folder: Path) -> None:
+        """Write arrays and settings into ``folder``."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(folder / WEIGHTS_FILE, **self._arrays)
+        (folder / SETTINGS_FILE).write_text(
+            json.dumps({**self._description, "format": FORMAT}, sort_keys=True) + "\n",
+            encoding="utf-8",
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> SignClassifier:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            OSError, ValueError, KeyError: A file is missing or of another format.
+        """
+        description = json.loads((Path(folder) / SETTINGS_FILE).read_text(encoding="utf-8"))
+        if description.get("format") != FORMAT:
+            raise ValueError(f"format {description.get('format')} instead of {FORMAT}")
+        with np.load(Path(folder) / WEIGHTS_FILE, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        if arrays["weights"].shape != (len(arrays["vectors"]), len(description["classes"])):
+            raise ValueError("weights and classes do not fit together")
+        return cls(arrays, description)
+
+
+def kind_of(example: Example) -> str:
+    """Return the kind of an example: its tier, its status when nobody has it, or ``none``."""
+    if example.status is None:
+        return NONE
+    return str(example.tier if example.affirmed else example.status)
+
+
+def train(
+    examples: Sequence[Example],
+    encode: Callable[[Sequence[str]], Array],
+    preparer: Preparer,
+    ordinary: Sequence[str] = (),
+    settings: Settings | None = None,
+) -> SignClassifier:
+    """Fit the classifier; the same data and seed give the same weights.
+
+    Args:
+        examples: Signs, mentions and ordinary messages.
+        encode: Turns n texts into n unit vectors.
+        preparer: Repairs spelling, cuts messages and reads the cues.
+        ordinary: Ordinary questions, many and short.
+        settings: How to learn.
+    """
+    return _Training(examples, encode, preparer, ordinary, settings or Settings()).classifier()
+
+
+class _Training:
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        encode: Callable[[Sequence[str]], Array],
+        preparer: Preparer,
+        ordinary: Sequence[str],
+        settings: Settings,
+    ) -> None:
+        self.settings = settings
+        chance = random.Random(settings.seed)
+        chosen = sorted(set(examples), key=lambda e: (e.text, kind_of(e)))
+        known = {example.text.lower() for example in chosen}
+        questions = sorted({text for text in ordinary if text.lower() not in known})
+        chance.shuffle(questions)
+        chosen += [Example(text) for text in questions]
+        # The last questions only teach the regression: cutting and reading all takes too long.
+        self.full = len(chosen) - max(0, len(questions) - settings.ordinary_stacked)
+        prepared = [preparer.prepare(example.text) for example in chosen[: self.full]]
+        rest = [example.text for example in chosen[self.full :]]
+        self.texts = [p.text for p in prepared] + rest
+        self.cues = np.stack([p.cues for p in prepared]) if prepared else np.zeros((0, CUES))
+        labels = sorted({f"{e.sign}|{e.tier}" for e in chosen if e.affirmed})
+        self.classes = [*labels, *MENTIONED, NONE]
+        self.columns = _columns(self.classes)
+        self.kinds = np.array([KINDS.index(kind_of(e)) for e in chosen])
+        self.y = np.array(
+            [self.classes.index(f"{e.sign}|{e.tier}" if e.affirmed else kind_of(e)) for e in chosen]
+        )
+        copies = [i for i, e in enumerate(chosen) if e.status]
+        misspelled = [preparer.prepare(noisy(chosen[i].text, chance)).text for i in copies]
+        parts = [(i, part) for i, p in enumerate(prepared) for part in p.parts]
+        self.part_owner = np.array([i for i, _ in parts], dtype=int)
+        count = len(chosen)
+        self.source = np.concatenate([np.arange(count), copies, self.part_owner]).astype(int)
+        self.all_texts = [*self.texts, *misspelled, *(part for _, part in parts)]
+        self.vectors = encode(self.all_texts)
+        self.is_part = np.arange(len(self.all_texts)) >= count + len(copies)
+        weight = np.bincount(self.kinds, minlength=len(KINDS)).astype(float)
+        self.balance = np.sqrt(weight.mean() / np.maximum(weight, 1.0))
+        self.weight = self.balance[self.kinds[self.source]] * ~self.is_part
+        self.weight[count : count + len(copies)] *= settings.noise_weight
+        self.groups = _groups(self.vectors[:count], settings.same_topic)
+        self.landmarks = self._choose_landmarks()
+
+    def _choose_landmarks(self) -> Array:
+        count = len(self.texts)
+        none = KINDS.index(NONE)
+        signs = np.flatnonzero(self.kinds != none)
+        ordinary = np.flatnonzero(self.kinds == none)
+        own = self.vectors[:count]
+        like = np.sort(own[ordinary] @ own[signs].T, axis=1)[:, -3:].mean(axis=1)
+        # The ordinary texts that most resemble a sign teach most.
+        hardest = ordinary[np.argsort(-like, kind="stable")[: self.settings.ordinary_landmarks]]
+        return np.sort(np.concatenate([signs, hardest]))
+
+    def classifier(self) -> SignClassifier:
+        from sklearn.linear_model import LogisticRegression
+
+        settings, marks = self.settings, self.landmarks
+        shares = np.array(settings.kernel_weights) / sum(settings.kernel_weights)
+        similarity = shares[0] * (self.vectors @ self.vectors[marks].T)
+        arrays: dict[str, Array] = {
+            "vectors": self.vectors[marks].astype(np.float16),
+            "kinds": self.kinds[marks],
+        }
+        vocabularies: dict[str, list[str]] = {}
+        for share, (kind, ngrams) in zip(shares[1:], NGRAMS.items(), strict=True):
+            tfidf = TfIdf.fit(ngrams, [self.texts[i] for i in marks])
+            matrix = tfidf.rows([self.texts[i] for i in marks]).T.tocsr()
+            similarity += share * (tfidf.rows(self.all_texts) @ matrix).toarray()
+            vocabularies[kind] = tfidf.vocabulary
+            arrays[f"idf_{kind}"] = tfidf.idf
+            for part in ("data", "indices", "indptr"):
+                arrays[f"{part}_{kind}"] = getattr(matrix, part)
+        weights, held = self._regress(similarity)
+        rows = self._held_out_rows(similarity, held)
+        features = _features(rows[: self.full], rows[self.is_part], self.part_owner, self.cues)
+        kinds = self.kinds[: self.full]
+        model = LogisticRegression(C=1.0, max_iter=1000)
+        model.fit(features, kinds, sample_weight=self.balance[kinds])
+        stack = np.zeros((len(KINDS), features.shape[1]))
+        bias = np.full(len(KINDS), -20.0)
+        stack[model.classes_] = model.coef_
+        bias[model.classes_] = model.intercept_
+        arrays |= {"weights": weights.astype(np.float32), "stack": stack, "bias": bias}
+        chances = _softmax(features @ stack.T + bias)[:, : len(TIERS)].sum(axis=1)
+        figures = self._threshold(chances, kinds)
+        description = {
+            "format": FORMAT,
+            "classes": self.classes,
+            "kernel_weights": shares.tolist(),
+            "sharpness": settings.sharpness,
+            "vocabularies": vocabularies,
+            "settings": {**figures, "examples": float(len(self.texts))},
+            "learned_with": asdict(settings),
+        }
+        logger.info("Warning-sign classifier trained: %s", description["settings"])
+        return SignClassifier(arrays, description)
+
+    def _regress(self, similarity: Array) -> tuple[Array, Array]:
+        """Return the weights, and what the regression says of each row held out."""
+        settings, marks = self.settings, self.landmarks
+        kernel = np.exp(settings.sharpness * (similarity - 1.0)).astype(np.float64)
+        own = kernel[marks]
+        wanted = np.eye(len(self.classes))[self.y[self.source]]
+        weighted = kernel * self.weight[:, None]
+        gram, right = weighted.T @ kernel, weighted.T @ wanted
+
+        def solve(gram: Array, right: Array, keep: Array) -> Array:
+            matrix = gram + settings.regularization * own[np.ix_(keep, keep)]
+            matrix[np.diag_indices_from(matrix)] += 1e-6 * matrix.trace() / len(matrix)
+            return np.asarray(cho_solve(cho_factor(matrix, overwrite_a=True), right))
+
+        weights = solve(gram, right, np.arange(len(marks)))
+        chance = random.Random(settings.seed)
+        fold_of = [chance.randrange(settings.folds) for _ in range(self.groups.max() + 1)]
+        folds = np.array(fold_of)[self.groups[self.source]]
+        held = np.zeros_like(wanted)
+        for fold in range(settings.folds):
+            testing = np.flatnonzero(folds == fold)
+            if not len(testing):
+                continue
+            keep = np.flatnonzero(np.array(fold_of)[self.groups[marks]] != fold)
+            part = kernel[np.ix_(testing, keep)]
+            minus = part * self.weight[testing][:, None]
+            held[testing] = part @ solve(
+                gram[np.ix_(keep, keep)] - minus.T @ part,
+                right[keep] - minus.T @ wanted[testing],
+                keep,
+            )
+        return weights, held
+
+    def _held_out_rows(self, similarity: Array, held: Array) -> Array:
+        own = self.groups[self.source][:, None] == self.groups[self.landmarks][None, :]
+        nearest = _nearest(np.where(own, -1.0, similarity), self.kinds[self.landmarks])
+        return _rows(held, nearest, self.columns)
+
+    def _threshold(self, chances: Array, kinds: Array) -> dict[str, float]:
+        signs, none = kinds < len(TIERS), kinds == KINDS.index(NONE)
+        lexicon = self.cues[:, : len(TIERS)].any(axis=1)
+        reached, threshold = 0.0, 0.5
+        for threshold in np.arange(0.5, 0.2, -0.01):
+            reached = float(np.mean((chances >= threshold)[signs] | lexicon[signs]))
+            if reached >= self.settings.wanted_recall:
+                break
+        cost = float(np.quantile(chances[none], 1.0 - self.settings.false_alarms))
+        threshold = min(float(threshold), max(cost, 0.2))
+        seen = chances >= threshold
+        mentions = ~signs & ~none
+        return {
+            "threshold": round(threshold, 4),
+            "held_out_recall": round(float((seen | lexicon)[signs].mean()), 4),
+            "held_out_recall_alone": round(float(seen[signs].mean()), 4),
+            "held_out_false_mention": round(float(seen[mentions].mean()), 4),
+            "held_out_false_none": round(float(seen[none].mean()), 4),
+        }
+
+
+def _columns(classes: Sequence[str]) -> Array:
+    """Return the kind of each class, as its number in ``KINDS``."""
+    return np.array([KINDS.index(c.split("|")[1] if "|" in c else c) for c in classes])
+
+
+def _nearest(similarity: Array, kinds: Array) -> Array:
+    """Return (n, kinds) similarity to the nearest landmark of each kind."""
+    found = np.zeros((len(similarity), len(KINDS)), dtype=np.float32)
+    for number in range(len(KINDS)):
+        columns = similarity[:, kinds == number]
+        if columns.shape[1]:
+            found[:, number] = columns.max(axis=1)
+    return found
+
+
+def _rows(regression: Array, nearest: Array, columns: Array) -> Array:
+    kinds = [regression[:, columns == number].sum(axis=1) for number in range(len(KINDS))]
+    return _SCALE * np.hstack([np.stack(kinds, axis=1), nearest])
+
+
+def _features(rows: Array, parts: Array, owners: Array, cues: Array) -> Array:
+    """Join what is said of whole messages, of their parts, and by the rules.
+
+    Args:
+        rows: (n, 2 * kinds) of the messages.
+        parts: The same of m parts.
+        owners: (m,) message of each part.
+        cues: (n, CUES).
+    """
+    best = rows.copy()
+    np.maximum.at(best, owners, parts)
+    several = np.zeros((len(rows), 1))
+    several[owners] = 1.0
+    count = len(KINDS)
+    chosen = [*range(count - 1), *range(count, count + len(TIERS))]
+    return np.hstack([rows, best[:, chosen], several, _CUE_WEIGHT * cues])
+
+
+def _groups(vectors: Array, limit: float) -> Array:
+    """Number the texts so that those which resemble one another share a number."""
+    groups = np.full(len(vectors), -1)
+    number = 0
+    for index in range(len(vectors)):
+        if groups[index] < 0:
+            like = (vectors @ vectors[index] >= limit) & (groups < 0)
+            groups[like] = number
+            groups[index] = number
+            number += 1
+    return groups
+
+
+def _softmax(logits: Array) -> Array:
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))

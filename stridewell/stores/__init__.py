@@ -1,0 +1,1 @@
+"""Where conversations, locks and events go: chosen by environment, named once in endpoints.yml."""

@@ -1,0 +1,1 @@
+"""Parts of the website channel: sessions, limits, checks, conversation and pages, one a module."""

@@ -1,0 +1,93 @@
+"""Chromium, and pages of a running site in it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browser.chat import Chat
+from tests.conftest import Server, in_ci
+from tests.website.site import running_site
+
+CHROMIUM = "/usr/bin/chromium"
+# Chromium otherwise looks for its maker's hosts, and a sandbox can't be had as root.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def site(model_path: Path) -> Server:
+    """A running site."""
+    return running_site(model_path)
+
+
+# Not for the whole session: Playwright keeps an event loop in this thread as long as it lives.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Chromium."""
+    path = shutil.which(CHROMIUM) or shutil.which("chromium")
+    if path is None:
+        message = "Chromium is missing: apt-get install chromium"
+        pytest.fail(message) if in_ci() else pytest.skip(message)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Opens a window of its own for a visitor: no storage is shared with another."""
+    opened: list[BrowserContext] = []
+
+    def open_context(**options: Any) -> BrowserContext:
+        opened.append(browser.new_context(**options))
+        opened[-1].set_default_timeout(15_000)
+        return opened[-1]
+
+    yield open_context
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def complaints() -> Iterator[list[str]]:
+    """What the browser complained of; a test fails when anything is left in it."""
+    heard: list[str] = []
+    yield heard
+    assert not heard
+
+
+@pytest.fixture
+def visit(
+    site: Server, context: Callable[..., BrowserContext], complaints: list[str]
+) -> Callable[..., Chat]:
+    """Opens the demo page, in a new window unless one is given."""
+
+    def open_page(window: BrowserContext | None = None, path: str = "/", **options: Any) -> Chat:
+        page: Page = (window or context(**options)).new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "console",
+            lambda message: (
+                complaints.append(message.text)
+                if "Content Security Policy" in message.text
+                else None
+            ),
+        )
+        page.goto(site.url + path)
+        return Chat(page)
+
+    return open_page
