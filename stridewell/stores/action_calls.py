@@ -7,6 +7,7 @@ action server that hangs delays one answer and not all.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import weakref
@@ -66,6 +67,16 @@ class ActionCalls:
         call[REQUEST_ID] = logs.request_id.get()
         call["tracker"] = _lean(json_body["tracker"])
         weakref.finalize(call, self._ended, id(json_body), now, name).atexit = False
+        task = asyncio.current_task()
+        if task is not None:
+            # An exception may keep a call that failed at once alive for long: its task tells too.
+            asyncio.get_running_loop().call_later(
+                self.seconds * 0.95,
+                self._overdue,
+                id(json_body),
+                weakref.ref(call),
+                weakref.ref(task),
+            )
         return call
 
     @hookimpl
@@ -75,15 +86,21 @@ class ActionCalls:
         """Note that a call was answered."""
         self._answered.add(id(json_body))
 
+    def _overdue(
+        self, body: int, call: weakref.ref[_Call], task: weakref.ref[asyncio.Task[Any]]
+    ) -> None:
+        waiting = task()
+        if waiting is None or waiting.done() or call() is None:
+            return
+        if body not in self._answered:
+            self._away_until = time.monotonic() + self.seconds * 0.05 + self._rest
+
     def _ended(self, call: int, started: float, name: str) -> None:
-        took = time.monotonic() - started
         if call in self._answered:
             self._answered.discard(call)
-            metrics.action_seconds.labels(name).observe(took)
-            return
-        metrics.action_failures.labels(name).inc()
-        if took >= self.seconds * 0.9:
-            self._away_until = time.monotonic() + self._rest
+            metrics.action_seconds.labels(name).observe(time.monotonic() - started)
+        else:
+            metrics.action_failures.labels(name).inc()
 
 
 def guard_action_calls(seconds: float) -> ActionCalls:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from typing import Any
 
@@ -14,6 +15,7 @@ from rasa.core.nlg import TemplatedNaturalLanguageGenerator
 from rasa.plugin import plugin_manager
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.shared.exceptions import RasaException
 from rasa.utils.endpoints import EndpointConfig
 
 from stridewell import logs
@@ -104,6 +106,29 @@ def test_a_server_that_refuses_is_asked_again_at_once(guard: ActionCalls, domain
         guard_action_calls(30.0)
         async with Server() as server:
             assert await call(server.url, domain) < 10
+
+    asyncio.run(talk())
+
+
+def test_a_refusal_remembered_for_long_is_no_hanging_server(
+    guard: ActionCalls, domain: Domain
+) -> None:
+    kept: list[BaseException] = []
+
+    async def refused() -> None:
+        try:
+            await call("http://127.0.0.1:1/webhook", domain)
+        except RasaException as error:
+            kept.append(error)  # and with it, by its traceback, the call's body
+
+    async def talk() -> None:
+        await asyncio.gather(refused())
+        await asyncio.sleep(0.6)
+        kept.clear()
+        gc.collect()
+        guard_action_calls(30.0)
+        async with Server() as server:
+            await call(server.url, domain)
 
     asyncio.run(talk())
 

@@ -26,13 +26,15 @@ async def read(url: str, queue_name: str, many: int) -> list[dict[str, Any]]:
         queue = await channel.get_queue(queue_name)
         found: list[dict[str, Any]] = []
         end = time.monotonic() + 30
-        while len({json.dumps(event, sort_keys=True) for event in found}) < many and time.monotonic() < end:
+        different: set[bytes] = set()
+        while len(different) < many and time.monotonic() < end:
             message = await queue.get(fail=False)
             if message is None:
                 await asyncio.sleep(0.05)
                 continue
             await message.ack()
             found.append(json.loads(message.body))
+            different.add(message.body)
         await queue.delete(if_unused=False, if_empty=False)
         await channel.exchange_delete(queue_name)
     return found
