@@ -16,8 +16,8 @@ from pathlib import Path
 import yaml
 
 from stridewell import settings
-from stridewell.settings import ROOT, SettingsError
-from stridewell.stores.settings import DATABASE, secret
+from stridewell.settings import ROOT, SettingsError, secret
+from stridewell.stores.settings import DATABASE
 
 LOOPBACK = "127.0.0.1"
 

@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from stridewell.handoff.settings import load_handoff_settings
+from stridewell.preflight import check_dialogue_settings
 from stridewell.processes import Site, wait_until
 from stridewell.settings import ROOT, SettingsError, region
 from stridewell.stores.settings import StoreSettings
@@ -28,6 +30,8 @@ def main() -> int:
     try:
         region()
         StoreSettings.from_environment()
+        check_dialogue_settings()
+        load_handoff_settings()
         site = Site.from_environment()
         site.check_ports()
     except SettingsError as error:

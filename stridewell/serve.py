@@ -10,9 +10,10 @@ import os
 import sys
 from pathlib import Path
 
+from stridewell.preflight import check_dialogue_settings
 from stridewell.processes import LOOPBACK, Site
-from stridewell.settings import ROOT, SettingsError, port, region
-from stridewell.stores.settings import BROKER, DATABASE, REDIS, SECRET, StoreSettings, secret
+from stridewell.settings import ROOT, SettingsError, port, region, secret
+from stridewell.stores.settings import BROKER, DATABASE, REDIS, SECRET, StoreSettings
 
 SECRETS = (DATABASE, REDIS, BROKER, SECRET)
 
@@ -30,6 +31,8 @@ def main(arguments: list[str]) -> int:
         region()
         settings = StoreSettings.from_environment()
         site = site_from_environment()
+        if arguments == ["dialogue"]:
+            check_dialogue_settings()
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 1

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 REGIONS_FILE = ROOT / "data" / "safety" / "regions.yml"
 DEFAULT_REGION = "international"
+
+_Number = TypeVar("_Number", int, float)
 
 
 class SettingsError(Exception):
@@ -61,9 +65,49 @@ def port(variable: str, default: int) -> int:
     Raises:
         SettingsError: It is not a whole number from 1 to 65535.
     """
-    value = os.environ.get(variable, "") or str(default)
-    if not value.isdigit() or not 1 <= int(value) <= 65535:
+    return number(variable, default, 1, 65535)
+
+
+def number(variable: str, default: _Number, least: _Number, most: _Number) -> _Number:
+    """Return the number in ``variable``; a whole one if the default is.
+
+    Raises:
+        SettingsError: It is no such number, or not from ``least`` to ``most``.
+    """
+    value = os.environ.get(variable, "").strip() or str(default)
+    kind = type(default)
+    try:
+        found = kind(value)
+    except ValueError:
+        found = None
+    if found is None or not least <= found <= most:
+        wanted = "a whole number" if kind is int else "a number"
         raise SettingsError(
-            f"{variable} is '{value}', but a port is a whole number from 1 to 65535."
+            f"{variable} is '{value}', but should be {wanted} from {least} to {most}."
         )
-    return int(value)
+    return found
+
+
+def secret(variable: str, environment: Mapping[str, str] | None = None) -> str:
+    """Return a setting that may stand in a file.
+
+    Args:
+        variable: Its name; the file is named by the variable with ``_FILE`` at its end.
+        environment: Where to look; the variables of the process by default.
+
+    Raises:
+        SettingsError: Both are set, or the file can't be read.
+    """
+    variables = os.environ if environment is None else environment
+    value = variables.get(variable, "").strip()
+    path = variables.get(f"{variable}_FILE", "").strip()
+    if not path:
+        return value
+    if value:
+        raise SettingsError(f"Both {variable} and {variable}_FILE are set. Set one of them.")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{variable}_FILE names '{path}', which can't be read: {type(error).__name__}."
+        ) from error

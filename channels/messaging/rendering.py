@@ -70,11 +70,6 @@ def spans(text: str) -> list[Span]:
     return found
 
 
-def has_markup(text: str) -> bool:
-    """Tell whether there is any markup."""
-    return _MARKUP.search(text) is not None
-
-
 def to_plain(text: str) -> str:
     """Return text for a platform without markup: links in brackets after their label."""
     return "".join(

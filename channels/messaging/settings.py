@@ -10,15 +10,14 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from stridewell.settings import ROOT, SettingsError
+from stridewell.settings import ROOT, SettingsError, secret
+from stridewell.stores.settings import DATABASE as SHARED_DATABASE
+from stridewell.stores.settings import SERVERS, WORKERS
 
 PUBLIC_URL = "STRIDEWELL_PUBLIC_URL"
 DATABASE = "STRIDEWELL_MESSAGING_DB"
-SHARED_DATABASE = "STRIDEWELL_DATABASE_URL"
-SEVERAL = ("STRIDEWELL_SERVERS", "SANIC_WORKERS")
 DEFAULT_DATABASE = f"sqlite:///{ROOT / 'var' / 'messaging.db'}"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -190,7 +189,7 @@ def database_url(environment: Mapping[str, str] | None = None) -> str:
         SettingsError: It is no database address.
     """
     env = os.environ if environment is None else environment
-    url = _read(DATABASE, env) or _read(SHARED_DATABASE, env) or DEFAULT_DATABASE
+    url = secret(DATABASE, env) or secret(SHARED_DATABASE, env) or DEFAULT_DATABASE
     if not re.fullmatch(r"(sqlite|postgresql)(\+\w+)?://\S*", url):
         raise SettingsError(
             f"{DATABASE} is not a database address that can be used. Write 'sqlite:///' and a "
@@ -207,7 +206,7 @@ def shared_database_url(environment: Mapping[str, str] | None = None) -> str:
     """
     env = os.environ if environment is None else environment
     url = database_url(env)
-    for name in SEVERAL:
+    for name in (SERVERS, WORKERS):
         if url.startswith("sqlite") and env.get(name, "1") not in ("", "1"):
             raise SettingsError(
                 f"{name} is {env[name]}, but the messaging apps keep what they have answered in a "
@@ -227,7 +226,7 @@ def _check_known(platform: str, present: list[str], variables: tuple[Variable, .
 
 
 def _value(variable: Variable, env: Mapping[str, str], because: str) -> str:
-    value = _read(variable.name, env) or variable.default
+    value = secret(variable.name, env) or variable.default
     if value is None:
         raise SettingsError(
             f"{variable.name} is not set, but {because} is. It holds {variable.meaning}; set it, "
@@ -242,22 +241,8 @@ def _value(variable: Variable, env: Mapping[str, str], because: str) -> str:
     return value
 
 
-def _read(name: str, env: Mapping[str, str]) -> str:
-    path = env.get(f"{name}_FILE", "")
-    if not path:
-        return env.get(name, "").strip()
-    if env.get(name):
-        raise SettingsError(f"{name} and {name}_FILE are both set. Unset one of them.")
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"{name}_FILE names '{path}', which can't be read: {type(error).__name__}."
-        ) from error
-
-
 def _public_url(platform: str, env: Mapping[str, str]) -> str:
-    value = _read(PUBLIC_URL, env)
+    value = secret(PUBLIC_URL, env)
     if not value and platform in NEEDS_PUBLIC_URL:
         raise SettingsError(
             f"{PUBLIC_URL} is not set, but {platform} needs it. It is the address under which the "

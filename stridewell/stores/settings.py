@@ -6,12 +6,10 @@ share the work. A variable that holds a secret can be given as a file: its name 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from stridewell.settings import SettingsError
+from stridewell.settings import SettingsError, number, secret
 
 DATABASE = "STRIDEWELL_DATABASE_URL"
 REDIS = "STRIDEWELL_REDIS_URL"
@@ -70,10 +68,10 @@ class StoreSettings:
             redis_url=_address(REDIS),
             broker_url=_address(BROKER),
             secret_key=secret(SECRET),
-            servers=_whole(SERVERS, cls.servers),
-            workers=_whole(WORKERS, cls.workers),
-            retention_days=_positive(RETENTION, cls.retention_days),
-            action_seconds=_positive(ACTION_SECONDS, cls.action_seconds),
+            servers=number(SERVERS, cls.servers, 1, 1000),
+            workers=number(WORKERS, cls.workers, 1, 1000),
+            retention_days=number(RETENTION, cls.retention_days, 0.01, 3650.0),
+            action_seconds=number(ACTION_SECONDS, cls.action_seconds, 0.1, 60.0),
         )
         found.check()
         return found
@@ -109,29 +107,6 @@ def is_postgresql(url: str) -> bool:
     return urlsplit(url).scheme.startswith("postgresql")
 
 
-def secret(variable: str) -> str:
-    """Return a setting that may stand in a file.
-
-    Args:
-        variable: Its name; the file is named by the variable with ``_FILE`` at its end.
-
-    Raises:
-        SettingsError: Both are set, or the file can't be read.
-    """
-    value = os.environ.get(variable, "").strip()
-    path = os.environ.get(f"{variable}_FILE", "").strip()
-    if not path:
-        return value
-    if value:
-        raise SettingsError(f"Both {variable} and {variable}_FILE are set. Set one of them.")
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"{variable}_FILE names {path}, which can't be read: {error}"
-        ) from error
-
-
 def _address(variable: str) -> str:
     value = secret(variable)
     if not value:
@@ -144,21 +119,3 @@ def _address(variable: str) -> str:
             f"An example: {_EXAMPLES[variable]}"
         )
     return value
-
-
-def _whole(variable: str, default: int) -> int:
-    value = os.environ.get(variable, "").strip() or str(default)
-    if not value.isdigit() or int(value) < 1:
-        raise SettingsError(f"{variable} is '{value}', but should be a whole number of at least 1.")
-    return int(value)
-
-
-def _positive(variable: str, default: float) -> float:
-    value = os.environ.get(variable, "").strip() or str(default)
-    try:
-        number = float(value)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise SettingsError(f"{variable} is '{value}', but should be a number above 0.")
-    return number

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 from limits import RateLimitItem, parse_many
 
-from stridewell.settings import ROOT, SettingsError
-from stridewell.stores.settings import REDIS, SECRET, secret
+from stridewell.settings import ROOT, SettingsError, number, secret
+from stridewell.stores.settings import REDIS, SECRET
 
 KEY_FILE = ROOT / "var" / "website.key"
 LEAST_KEY_LENGTH = 32
-
-_Number = TypeVar("_Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -59,14 +55,14 @@ class WebsiteSettings:
         return cls(
             secret_key=secret_key(),
             allowed_origins=_origins("STRIDEWELL_ALLOWED_ORIGINS"),
-            trusted_proxies=_number("STRIDEWELL_TRUSTED_PROXIES", 0, 0, 10, int),
+            trusted_proxies=number("STRIDEWELL_TRUSTED_PROXIES", 0, 0, 10),
             redis_url=secret(REDIS),
             message_rates=_rates("STRIDEWELL_MESSAGE_RATES", "15 per minute; 300 per day"),
             address_rates=_rates("STRIDEWELL_ADDRESS_RATES", "240 per minute"),
             session_rates=_rates("STRIDEWELL_SESSION_RATES", "60 per hour"),
-            message_length=_number("STRIDEWELL_MESSAGE_LENGTH", 1000, 50, 10_000, int),
-            turn_seconds=_number("STRIDEWELL_TURN_SECONDS", 20.0, 0.1, 50.0, float),
-            session_hours=_number("STRIDEWELL_SESSION_HOURS", 24.0, 0.0005, 720.0, float),
+            message_length=number("STRIDEWELL_MESSAGE_LENGTH", 1000, 50, 10_000),
+            turn_seconds=number("STRIDEWELL_TURN_SECONDS", 20.0, 0.1, 50.0),
+            session_hours=number("STRIDEWELL_SESSION_HOURS", 24.0, 0.0005, 720.0),
         )
 
 
@@ -128,18 +124,3 @@ def _rates(variable: str, default: str) -> tuple[RateLimitItem, ...]:
         raise SettingsError(
             f"{variable} is '{value}', but rates are written like '15 per minute; 300 per day'."
         ) from error
-
-
-def _number(
-    variable: str, default: _Number, least: _Number, most: _Number, kind: Callable[[str], _Number]
-) -> _Number:
-    value = os.environ.get(variable, "") or str(default)
-    try:
-        number = kind(value)
-    except ValueError:
-        number = None  # type: ignore[assignment]
-    if number is None or not least <= number <= most:
-        raise SettingsError(
-            f"{variable} is '{value}', but should be a number from {least} to {most}."
-        )
-    return number

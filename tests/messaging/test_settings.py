@@ -109,6 +109,17 @@ def test_a_wrong_setting_stops_the_start_with_a_sentence_that_names_it(
     assert "Traceback" not in said
 
 
+def test_a_dialogue_server_of_its_own_refuses_it_too() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "stridewell.serve", "dialogue"],
+        env={**os.environ, **without("STRIDEWELL_SLACK_SECRET")},
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert result.returncode == 1
+    (sentence,) = result.stderr.splitlines()
+    assert sentence.startswith("STRIDEWELL_SLACK_SECRET is not set")
+
+
 REQUIRED = [
     variable.name
     for variables in PLATFORMS.values()

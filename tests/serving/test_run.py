@@ -102,13 +102,28 @@ def test_a_port_in_use_is_said_in_one_sentence(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("STRIDEWELL_PORT", "http"), ("STRIDEWELL_REGION", "Mars")]
+    ("variable", "value"),
+    [
+        ("STRIDEWELL_PORT", "http"),
+        ("STRIDEWELL_REGION", "Mars"),
+        ("STRIDEWELL_SERVERS", "2"),
+        ("STRIDEWELL_MESSAGE_LENGTH", "long"),
+        ("STRIDEWELL_SLACK_TOKEN", "hunter2"),
+    ],
 )
-def test_a_wrong_setting_is_named(variable: str, value: str) -> None:
+def test_a_wrong_setting_is_named_before_anything_is_started(variable: str, value: str) -> None:
     result = start_run(**{variable: value})
-    assert result.returncode == 1
-    assert variable in result.stderr
-    assert "Traceback" not in result.stderr
+    assert (result.returncode, result.stdout) == (1, "")
+    (sentence,) = result.stderr.splitlines()
+    assert sentence.startswith(f"{variable} ")
+
+
+def test_wrong_settings_of_the_hand_off_are_named_too(tmp_path: Path) -> None:
+    settings = tmp_path / "handoff.yml"
+    settings.write_text("targets: {desk: {kind: fax}}", encoding="utf-8")
+    result = start_run(STRIDEWELL_HANDOFF_FILE=str(settings))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("handoff.yml: targets: desk: kind: is 'fax'")
 
 
 def test_the_second_start_trains_nothing(model_path: Path) -> None:
