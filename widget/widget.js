@@ -32,6 +32,7 @@ const STRINGS = {
   save_file: "Save as a file",
   copy: "Copy",
   copied: "Copied.",
+  copy_failed: "This browser doesn’t allow copying. Save it as a file instead.",
   print: "Print",
   deleted: "This chat was deleted from the server.",
   delete_failed: "The chat was not deleted. {reason}",
@@ -132,7 +133,7 @@ h2 { font-size: 1.08em; line-height: 1.3; margin: 0; font-weight: 680; overflow-
 .urgent-bar button:focus-visible { outline-color: currentColor; outline-offset: -3px; }
 .urgent-bar .chev { margin-inline-start: auto; transition: transform .15s; }
 [aria-expanded="true"] .chev { transform: rotate(180deg); }
-.sheet { border-bottom: 1px solid var(--line); background: var(--surface); padding: .9em 1.15em; overflow-y: auto; max-height: 70%; flex: none; }
+.sheet { border-bottom: 1px solid var(--line); background: var(--surface); padding: .9em 1.15em; overflow-y: auto; max-height: 70%; }
 .sheet h3 { font-size: 1em; margin: 0 0 .15em; color: var(--alert); }
 .sheet p { margin: 0 0 .8em; }
 .sheet p:last-child { margin: 0; }
@@ -307,7 +308,7 @@ class Memory {
 
   get(key) {
     try {
-      return JSON.parse((this.area ? this.area.getItem(this.prefix + key) : this.spare.get(key)) ?? "null");
+      return JSON.parse(this.area?.getItem(this.prefix + key) ?? this.spare.get(key) ?? "null");
     } catch {
       return null;
     }
@@ -327,10 +328,8 @@ class Memory {
   }
 
   messages() {
-    const keys = this.area
-      ? Object.keys(this.area).filter((key) => key.startsWith(this.prefix)).map((key) => key.slice(this.prefix.length))
-      : [...this.spare.keys()];
-    return keys.filter((key) => key.startsWith("out:")).map((key) => this.get(key)).filter(Boolean)
+    const kept = Object.keys(this.area ?? {}).filter((key) => key.startsWith(this.prefix)).map((key) => key.slice(this.prefix.length));
+    return [...kept, ...this.spare.keys()].filter((key) => key.startsWith("out:")).map((key) => this.get(key)).filter(Boolean)
       .sort((one, other) => one.time - other.time);
   }
 }
@@ -763,11 +762,13 @@ class StridewellChat extends HTMLElement {
       this.#attempts = 0;
       this.#tell();
       this.#typing(false);
-      this.#arrived(item.id, messages);
+      // Not shown any more: the person has started over or deleted the chat meanwhile.
+      if (this.#shown.has(item.id)) this.#arrived(item.id, messages);
       this.#news?.postMessage({ changed: token });
       return true;
     } catch (failure) {
       this.#typing(false);
+      if (!this.#memory.get(key)) return true; // Given up meanwhile, with the chat it belonged to.
       if (SESSION_OVER.has(failure.code) && !again) {
         this.#memory.remove("session");
         if (this.#shown.size > 1) this.#note(this.#t("new_session"), item.id);
@@ -907,8 +908,12 @@ class StridewellChat extends HTMLElement {
   // What one can do with a text to take along, such as the summary for a professional.
   #fileRow({ name, text }) {
     const copy = async () => {
-      await navigator.clipboard.writeText(text);
-      this.#ui.status.textContent = this.#t("copied");
+      try {
+        await navigator.clipboard.writeText(text);
+        this.#ui.status.textContent = this.#t("copied");
+      } catch {
+        this.#tell(this.#t("copy_failed"));
+      }
     };
     const actions = [["save_file", () => save(name, text)], ["print", () => print(text)]];
     if (navigator.clipboard) actions.push(["copy", copy]);

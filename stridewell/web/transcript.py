@@ -133,7 +133,7 @@ def offered_choice(choice_id: str, events: Iterable[Event]) -> Choice | None:
         if said_id != reply_id or not isinstance(event, BotUttered):
             continue
         buttons = event.data.get("buttons") or []
-        if number.isdigit() and int(number) < len(buttons):
+        if number.isdecimal() and int(number) < len(buttons):
             button = buttons[int(number)]
             title = str(button.get("title", ""))
             return Choice(title=title, payload=str(button.get("payload") or title))

@@ -173,6 +173,14 @@ def test_the_chat_works_with_large_text(size: str, screen: dict[str, Any], visit
         expect(part).to_be_in_viewport(ratio=0.9)
 
 
+def test_open_urgent_help_leaves_the_input_in_place_on_a_small_phone(visit: Visit) -> None:
+    chat = visit(**NARROW).open()
+    place = chat.input.bounding_box()
+    chat.button("Urgent help").click()
+    expect(chat.panel.get_by_role("region", name="Urgent help")).to_be_visible()
+    assert chat.input.bounding_box() == place
+
+
 def test_every_target_has_24_pixels(visit: Visit) -> None:
     chat = visit().open()
     chat.ask()

@@ -30,6 +30,18 @@ def test_a_person_asks_sees_sources_and_takes_a_summary_along(visit: Visit) -> N
     assert QUESTION in Path(download.value.path()).read_text(encoding="utf-8")
 
 
+def test_the_summary_can_be_copied_and_printed(visit: Visit) -> None:
+    chat = visit(permissions=["clipboard-read", "clipboard-write"]).open()
+    chat.ask()
+    chat.button("Talk to someone").click()
+    chat.button("Copy").click()
+    expect(chat.panel.get_by_text("Copied.")).to_be_attached()
+    assert QUESTION in chat.page.evaluate("navigator.clipboard.readText()")
+    with chat.page.expect_popup() as popup:
+        chat.button("Print").click()
+    expect(popup.value.get_by_text("Summary of a chat with Stridewell")).to_be_visible()
+
+
 def test_a_starter_question_becomes_the_persons_message(visit: Visit) -> None:
     chat = visit().open()
     chat.button("Is it safe to run when I have sciatica?").click()

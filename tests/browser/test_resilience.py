@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 
 from tests.browser.chat import ANSWER, QUESTION, Chat
@@ -74,6 +75,32 @@ def test_a_reload_in_the_middle_of_a_turn_loses_nothing(visit: Visit, site: Serv
     expect(chat.log.get_by_text(SECOND_ANSWER)).to_be_visible()
     expect_once(chat, QUESTION, ANSWER, SECOND, SECOND_ANSWER)
     assert stored(chat, site) == [QUESTION, SECOND]
+
+
+@pytest.mark.parametrize("ending", ["Start over", "Delete this chat"])
+def test_a_chat_that_was_left_while_a_message_was_on_its_way_stays_left(
+    visit: Visit, ending: str
+) -> None:
+    chat = visit().open()
+    chat.ask()
+    sent: list[Route] = []
+    chat.page.route("**/chat/messages", lambda route: sent.append(route))
+    with chat.page.expect_request("**/chat/messages"):
+        chat.say(SECOND)
+    chat.button("More").click()
+    chat.button(ending).click()
+    if ending == "Delete this chat":
+        with chat.page.expect_response("**/chat/conversation"):
+            chat.button("Delete").last.click()
+    expect(chat.log.get_by_text(QUESTION)).to_have_count(0)
+    with chat.page.expect_response("**/chat/messages"):
+        sent[0].continue_()
+    chat.page.unroute_all()
+    # What comes next shows that the reply has been taken in.
+    chat.ask("What kind of running shoes should I wear?", "Look for supportive shoes")
+    for text in (QUESTION, SECOND, SECOND_ANSWER):
+        expect(chat.log.get_by_text(text)).to_have_count(0)
+    assert len(sent) == 1
 
 
 def test_the_conversation_goes_on_after_another_page(visit: Visit, site: Server) -> None:
