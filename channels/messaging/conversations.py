@@ -55,7 +55,6 @@ class _Line:
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
     urgent: set[str] = field(default_factory=set)
     task: asyncio.Task[None] | None = None
-    busy_since: float = 0.0
 
 
 @dataclass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,21 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from benchmarks.website import CHROMIUM_FLAGS, chromium
 from tests.browser.chat import Chat
 from tests.conftest import Server, in_ci
 from tests.website.site import running_site
-
-CHROMIUM = "/usr/bin/chromium"
-# Chromium otherwise looks for its maker's hosts, and a sandbox can't be had as root.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="session")
@@ -37,12 +25,12 @@ def site(model_path: Path) -> Server:
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Chromium."""
-    path = shutil.which(CHROMIUM) or shutil.which("chromium")
+    path = chromium()
     if path is None:
         message = "Chromium is missing: apt-get install chromium"
         pytest.fail(message) if in_ci() else pytest.skip(message)
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        running = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         yield running
         running.close()
 
