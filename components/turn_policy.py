@@ -76,6 +76,7 @@ class TurnPolicy(Policy):
         super().__init__(config, model_storage, resource, execution_context, featurizer)
         self._region = region()
         self._follow_ups = load_table()
+        self._answered: set[str] | None = None
         # A turn is planned once and carried out over several predictions.
         self._plans: OrderedDict[tuple[str, float], Plan | None] = OrderedDict()
 
@@ -127,12 +128,14 @@ class TurnPolicy(Policy):
 
     def _plan(self, message: UserUttered, before: list[Event], domain: Domain) -> Plan | None:
         parsed = message.parse_data or {}
+        if self._answered is None:
+            self._answered = _answered(domain)
         return plan_turn(
             intent=message.intent_name,
             understanding=parsed.get("understanding") or {},
             safety=_safety(message, before),
             context=_context(before, self._follow_ups),
-            answered=_answered(domain),
+            answered=self._answered,
             responses=domain.responses.keys(),
             follow_ups=self._follow_ups,
             text=message.text or "",

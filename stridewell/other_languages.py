@@ -8,8 +8,8 @@ words is a common word of a language. A message mostly in letters of another scr
 
 from __future__ import annotations
 
-import importlib
 import re
+import runpy
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import spacy.lang
 import yaml
 from lingua import Language, LanguageDetector, LanguageDetectorBuilder
 
@@ -81,7 +82,7 @@ class LanguageGuesser:
                 for code, entry in table["latin"].items()
             }
             languages = {code: getattr(Language, e["name"]) for code, e in table["latin"].items()}
-        except (AttributeError, ImportError, KeyError, TypeError) as error:
+        except (AttributeError, OSError, KeyError, TypeError) as error:
             raise LanguagesError(f"The table of languages can't be used: {error}") from error
         self._codes = {language: code for code, language in languages.items()}
         self._detector = _detector([Language.ENGLISH, *self._codes])
@@ -160,8 +161,9 @@ def read_languages(path: Path = LANGUAGES_FILE) -> Mapping[str, Any]:
 
 
 def _stop_words(code: str) -> frozenset[str]:
-    module = importlib.import_module(f"spacy.lang.{code}.stop_words")
-    return frozenset(module.STOP_WORDS)
+    # The file alone: importing the language would compile its tokenizer, seconds for French.
+    path = Path(spacy.lang.__path__[0]) / code / "stop_words.py"
+    return frozenset(runpy.run_path(str(path))["STOP_WORDS"])
 
 
 def _detector(languages: list[Language]) -> LanguageDetector:

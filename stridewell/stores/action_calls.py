@@ -14,6 +14,8 @@ import weakref
 from typing import Any
 
 import pluggy
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 from rasa.core.actions import action as rasa_actions
 from rasa.plugin import plugin_manager
 from rasa.shared.exceptions import RasaException
@@ -25,6 +27,8 @@ hookimpl = pluggy.HookimplMarker("rasa")
 
 REQUEST_ID = "request_id"
 REST_SECONDS = 5.0
+# Rasa checks this schema itself anew at each call, which takes as long as all else in a turn.
+_RESPONSE = Draft202012Validator(rasa_actions.RemoteAction.action_response_format_spec())
 _UNREAD = ("intent_ranking", "text_tokens", "response_selector")
 
 
@@ -117,7 +121,20 @@ def guard_action_calls(seconds: float) -> ActionCalls:
     guard.seconds = seconds
     # Rasa waits five minutes and offers no setting for it; tests/scale checks that this holds.
     rasa_actions.DEFAULT_REQUEST_TIMEOUT = seconds
+    rasa_actions.RemoteAction._validate_action_result = _check_response
     return guard
+
+
+def _check_response(action: rasa_actions.RemoteAction, response: Any) -> bool:
+    """See that an action server's response has the form that Rasa expects.
+
+    Raises:
+        jsonschema.ValidationError: It has not.
+    """
+    error = best_match(_RESPONSE.iter_errors(response))
+    if error is not None:
+        raise error
+    return True
 
 
 def _lean(tracker: dict[str, Any]) -> dict[str, Any]:

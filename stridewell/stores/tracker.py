@@ -239,6 +239,7 @@ class SiteTrackerStore(SQLTrackerStore):
         """Store what is new; never fails: what can't be stored now waits in memory."""
         new, after = self._new_events(tracker)
         if not new:
+            _remember(tracker, len(tracker.events), after)
             return
         turn = _Turn(
             tracker.sender_id,
@@ -264,22 +265,14 @@ class SiteTrackerStore(SQLTrackerStore):
 
     def _new_events(self, tracker: DialogueStateTracker) -> tuple[list[Event], int | None]:
         """Return what the database has not, and the last id that the tracker was read up to."""
-        known, last = getattr(tracker, "stridewell_stored", (None, None))
+        # Rasa saves a new conversation while it is still empty: all that follows is new.
+        unread = (None, None) if tracker.events else (0, 0)
+        known, last = getattr(tracker, "stridewell_stored", unread)
         if known is None:
             with self.session_scope() as session:
                 return list(self._additional_events(session, tracker)), None
         events = list(tracker.events)
         return events[known:], last
-
-    async def create_tracker(
-        self, sender_id: str, append_action_listen: bool = True
-    ) -> DialogueStateTracker:
-        """Make a tracker for a conversation that is not stored yet."""
-        tracker = self.init_tracker(sender_id)
-        _remember(tracker, 0, 0)
-        if append_action_listen:
-            return await super().create_tracker(sender_id, append_action_listen)
-        return tracker
 
     async def _store_waiting(self) -> dict[int, int]:
         """Store all turns that wait, oldest first.

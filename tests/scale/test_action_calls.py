@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from jsonschema import ValidationError
 from rasa.core.actions.action import RemoteAction
 from rasa.core.channels.channel import CollectingOutputChannel
 from rasa.core.nlg import TemplatedNaturalLanguageGenerator
@@ -41,6 +42,7 @@ class Server:
         self.calls: list[dict[str, Any]] = []
         self.hanging = False
         self.status = 200
+        self.response: object = {"events": [], "responses": [{"text": "hi"}]}
         self.url = ""
 
     async def __aenter__(self) -> Server:
@@ -60,7 +62,7 @@ class Server:
         self.calls.append(await request.json())
         if self.hanging:
             await asyncio.sleep(30)
-        return web.json_response({"events": [], "responses": [{"text": "hi"}]}, status=self.status)
+        return web.json_response(self.response, status=self.status)
 
 
 async def call(url: str, domain: Domain, turns: int = 1) -> float:
@@ -147,3 +149,19 @@ def test_a_call_carries_the_request_and_little_else(guard: ActionCalls, domain: 
     assert sent["request_id"] == "r-1234567"
     assert len([e for e in sent["tracker"]["events"] if e["event"] == "user"]) == 3
     assert "intent_ranking" not in str(sent["tracker"]["events"])
+
+
+@pytest.mark.parametrize(
+    "response", [{"events": [{"event": "slot"}]}, {"responses": ["hi"]}, ["events"]]
+)
+def test_a_response_of_another_form_is_refused(
+    guard: ActionCalls, domain: Domain, response: object
+) -> None:
+    async def talk() -> None:
+        async with Server() as server:
+            server.response = response
+            with pytest.raises(ValidationError):
+                await call(server.url, domain)
+
+    guard_action_calls(30.0)
+    asyncio.run(talk())
