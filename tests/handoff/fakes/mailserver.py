@@ -32,6 +32,7 @@ class MailServer:
         authority.cert_pem.write_to_path(self.ca_file)
         self.faults = FaultPlan()
         self.mails: list[EmailMessage] = []
+        self.ids: list[str] = []  # Of each mail that arrived, repeats included.
         self._hang = hang_seconds
         self._implicit_tls = implicit_tls
         self._controller: Controller | None = None
@@ -63,11 +64,6 @@ class MailServer:
             self._controller.stop()
             self._controller = None
 
-    @property
-    def ids(self) -> list[str]:
-        """The Message-ID of each mail that arrived, repeats included."""
-        return [str(mail["Message-ID"]) for mail in self.mails]
-
     async def handle_DATA(self, server: SMTP, session: Any, envelope: Any) -> str:
         """Take a mail, or do the next fault."""
         fault = self.faults.next()
@@ -82,6 +78,7 @@ class MailServer:
             return "451 4.3.0 Too late"
         mail = message_from_bytes(envelope.original_content, policy=default)
         self.mails.append(mail)
+        self.ids.append(str(mail["Message-ID"]))
         if fault is Fault.DROP_AFTER:
             return self._drop(server)
         if fault is Fault.HANG_AFTER:
