@@ -25,6 +25,7 @@ from sqlalchemy import event  # type: ignore[import-untyped]
 from sqlalchemy.engine import Engine  # type: ignore[import-untyped]
 
 from actions import handoff as handoff_actions
+from components import turn_policy
 from stridewell.handoff.outbox import Outbox
 from stridewell.handoff.settings import DATABASE_VARIABLE, FILE_VARIABLE, load_handoff_settings
 from stridewell.handoff.worker import Worker
@@ -245,10 +246,15 @@ class Chat:
 
 @pytest.fixture
 def chat(
-    bench: Bench, dialogue: tuple[Agent, ActionsInProcess], request: pytest.FixtureRequest
+    bench: Bench,
+    dialogue: tuple[Agent, ActionsInProcess],
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Chat]:
-    """A new conversation with the site."""
+    """A new conversation with the site; what the pipeline finds comes with each message alone."""
     agent, actions = dialogue
+    # A trained model that another test loaded in this process would screen the messages too.
+    monkeypatch.setattr(turn_policy, "current_screen", lambda: None)
     actions.down = False
     conversation = Chat(agent, actions, request.node.name)
     yield conversation
