@@ -111,7 +111,8 @@ def judge(question: Question, reply: Reply, answered: dict[str, str]) -> Judged:
 
     In scope: ``right`` (one of the labels is answered), ``wrong`` (another topic is), ``offered``
     (a label is among the choices), ``missed``, or ``safety text`` first. Otherwise:
-    ``false answer`` or ``held back``; hard negatives also ``safety text``, which is a false alarm.
+    ``false answer`` or ``held back``; an answer that a label of a hard negative names is no false
+    one. Hard negatives also ``safety text``, which is a false alarm.
     """
     topics = [intent for intent in reply.answers if intent in answered]
     if question.kind == IN_SCOPE:
@@ -124,7 +125,7 @@ def judge(question: Question, reply: Reply, answered: dict[str, str]) -> Judged:
         else:
             verdict = MISSED
     else:
-        verdict = FALSE_ANSWER if topics else HELD_BACK
+        verdict = FALSE_ANSWER if set(topics) - question.labels else HELD_BACK
     # A safety text stands alone, in place of any answer.
     if reply.opening:
         verdict = SAFETY

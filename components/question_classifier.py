@@ -34,6 +34,7 @@ from stridewell.intent_model import (
     Thresholds,
     choose_thresholds,
 )
+from stridewell.outside import load_outside
 from stridewell.settings import ROOT
 
 logger = logging.getLogger(__name__)
@@ -58,6 +59,9 @@ class QuestionClassifier(IntentClassifier, GraphComponent):
         offered_from: A YAML file, its path seen from the project's folder. Only intents under its
             key ``topics`` whose names begin with ``ask_`` are offered. Without it every intent is.
         never_offered: Intents that are not offered in any case.
+        outside: A YAML file of subjects that no article covers, its path seen from the project's
+            folder (see ``stridewell.outside``). A text about one of them gets the topic that
+            declines it, unless its best intent is one that has no sources. Needs ``offered_from``.
         ranking_length: How many intents ``intent_ranking`` names.
         model: Settings of ``stridewell.intent_model.Settings`` that differ from its defaults.
     """
@@ -81,6 +85,7 @@ class QuestionClassifier(IntentClassifier, GraphComponent):
             "choices": 3,
             "offered_from": None,
             "never_offered": [],
+            "outside": None,
             "ranking_length": 10,
             "model": {},
         }
@@ -98,6 +103,8 @@ class QuestionClassifier(IntentClassifier, GraphComponent):
                     f"{share} of QuestionClassifier is {config[share]}: give a number above 0 and "
                     "up to 1."
                 )
+        if config["outside"] and not config["offered_from"]:
+            raise InvalidConfigException("outside of QuestionClassifier needs offered_from.")
         known = {field.name for field in fields(Settings)}
         for name in config["model"]:
             if name not in known:
@@ -121,6 +128,8 @@ class QuestionClassifier(IntentClassifier, GraphComponent):
         self._model = model
         self._thresholds = thresholds
         self._offered = _offered(config, model.labels) if model else set()
+        self._outside = load_outside(ROOT / config["outside"]) if config["outside"] else None
+        self._answered = _topics(config, "says") if self._outside else set()
 
     @classmethod
     def create(
@@ -199,7 +208,7 @@ class QuestionClassifier(IntentClassifier, GraphComponent):
         if not (self._model and self._thresholds and text and text.strip()):
             _set(message, [_FALLBACK], Understanding("unknown", [], 0.0, 1.0))
             return
-        scores = self._model.scores([text], _vector(message))[0]
+        scores = self._declined(text, self._model.scores([text], _vector(message))[0])
         order = np.argsort(-scores, kind="stable")
         confidences = self._model.confidence(scores).tolist()
         ranking = [
@@ -219,6 +228,20 @@ class QuestionClassifier(IntentClassifier, GraphComponent):
         if outcome != "answer":
             ranking.insert(0, {**_FALLBACK, "confidence": 1.0 - ranking[0]["confidence"]})
         _set(message, ranking, understanding)
+
+    def _declined(self, text: str, scores: Array) -> Array:
+        """Return the scores, with the topic on top that declines what the text is about, if any."""
+        assert self._model
+        assert self._thresholds
+        topic = self._outside.declining(text) if self._outside else None
+        if topic not in self._model.labels:
+            return scores
+        answered = np.isin(self._model.labels, list(self._answered))
+        sure = max(float(scores.max()), self._thresholds.answer)
+        scores = np.where(answered, 0.0, scores)
+        if scores.max() < self._thresholds.answer:
+            scores[self._model.labels.index(topic)] = sure
+        return scores
 
     def _choices(self, order: Array) -> list[str]:
         assert self._model
@@ -251,11 +274,16 @@ def _offered(config: dict[str, Any], labels: list[str]) -> set[str]:
     offered = set(labels) - set(config["never_offered"])
     if config["offered_from"] is None:
         return offered
+    return {name for name in offered & _topics(config) if name.startswith("ask_")}
+
+
+def _topics(config: dict[str, Any], holding: str | None = None) -> set[str]:
+    """Return the topics of ``offered_from``, all or those with something under a key."""
     path = ROOT / config["offered_from"]
     try:
         topics = yaml.safe_load(path.read_text(encoding="utf-8"))["topics"]
-        return {name for name in offered if name in topics and name.startswith("ask_")}
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        return {name for name, topic in topics.items() if holding is None or topic.get(holding)}
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise InvalidConfigException(
             f"offered_from of QuestionClassifier names {path}, which has no readable 'topics': "
             f"{error}"

@@ -85,6 +85,14 @@ FILES = {
             group: declined
             says: {}
         """,
+    "data/outside.yml": """
+        groups: {part: [neck]}
+        covered: [back]
+        always: {}
+        outside:
+          ask_child:
+          - <part> pain
+        """,
     "data/nlu/other_exercise.yml": """
         version: "3.1"
         nlu:

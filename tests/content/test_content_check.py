@@ -42,6 +42,20 @@ ANSWER = "Swimming is easy on the back, says one personal account. Ask a doctor 
 
 MISTAKES = [
     Mistake(
+        "a subject outside the articles under a topic that does not decline",
+        "data/outside.yml",
+        "  ask_child:",
+        "  ask_chld:",
+        ("data/outside.yml:5: ask_chld is not a declined topic of data/articles.yml. Move",),
+    ),
+    Mistake(
+        "a subject outside the articles that names an unknown group",
+        "data/outside.yml",
+        "- <part> pain",
+        "- <bone> pain",
+        ("data/outside.yml:6: The phrase '<bone> pain' names the group <bone>, which",),
+    ),
+    Mistake(
         "a topic without examples",
         "data/nlu/other_exercise.yml",
         "nlu:\n- intent: ask_swimming\n  examples: |\n    - can I swim\n"
@@ -298,6 +312,7 @@ MISTAKES = [
         "    group: declined\n    says: {}\n",
         "",
         (
+            "data/outside.yml:5: ask_child is not a declined topic of data/articles.yml. Move",
             "domain.yml:5: ask_child is not in the register. Add it under 'topics:' of"
             " data/articles.yml, or, if it is small talk, move its examples to"
             " data/nlu/conversation.yml.",

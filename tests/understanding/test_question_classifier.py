@@ -100,6 +100,22 @@ def test_a_known_question_is_answered(pipeline: Pipeline, small: Fitted) -> None
     assert message.get("understanding")["outcome"] == "answer"
 
 
+def test_a_question_on_another_subject_gets_the_topic_that_declines_it(
+    small: Fitted, tmp_path: Path
+) -> None:
+    other = build(tmp_path, small, offered_from="data/articles.yml", outside="data/outside.yml")
+    text = small.texts[small.labels.index("ask_walking")]
+    assert other.parse(text).get(INTENT)["name"] == "ask_walking"
+    declined = other.parse("is walking good for tennis elbow").get(INTENT)
+    assert declined["name"] == "ask_other_injury"
+
+
+def test_subjects_need_a_register_of_topics() -> None:
+    config = {**QuestionClassifier.get_default_config(), "outside": "data/outside.yml"}
+    with pytest.raises(InvalidConfigException, match="needs offered_from"):
+        QuestionClassifier.validate_config(config)
+
+
 def test_nonsense_is_unknown(pipeline: Pipeline) -> None:
     message = pipeline.parse("qwv zzkx ploh")
     assert message.get(INTENT)["name"] == FALLBACK

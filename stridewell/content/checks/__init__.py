@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date
 
 from stridewell.content.checks.intents import check_examples, check_intents
+from stridewell.content.checks.outside import check_outside
 from stridewell.content.checks.register import check_articles, check_topics
 from stridewell.content.checks.responses import check_responses
 from stridewell.content.checks.reviews import check_reviews
@@ -41,3 +42,4 @@ def check_project(
     check_actions(project, findings)
     check_rules(project, findings)
     check_responses(project, limits, findings)
+    check_outside(project, findings)
