@@ -36,13 +36,20 @@ from stridewell.web.requests import parse
 from stridewell.web.sessions import Sessions
 from stridewell.web.settings import WebsiteSettings
 from stridewell.web.transcript import describe_conversation, starters
-from stridewell.web.turns import CHANNEL, LOCK_POLL_SECONDS, Turns, conversation_events
+from stridewell.web.turns import (
+    CHANNEL,
+    LOCK_POLL_SECONDS,
+    SCREENED_LENGTH,
+    Turns,
+    conversation_events,
+)
 
 logger = logging.getLogger(__name__)
 
 API = "/chat/"
 PROBES = ("/healthz", "/readyz")
 MOST_BYTES_A_CHARACTER = 12  # A character outside the basic plane, escaped: \ud83d\ude00.
+SCREENED_BYTES_A_CHARACTER = 2
 OTHER_BYTES = 2048
 STARTERS = ("ask_safe_to_run_sciatica", "ask_does_running_help_back_pain", "ask_when_to_stop")
 
@@ -73,7 +80,6 @@ class WebsiteInput(InputChannel):
             self._starters,
             settings.turn_seconds,
             settings.message_length,
-            self._region.emergency_help,
         )
         self._kept: Records | None = None
 
@@ -156,6 +162,8 @@ class WebsiteInput(InputChannel):
 
     def _api(self, handler: Handler) -> Handler:
         """Check origin and rate of a call, and turn what goes wrong into errors."""
+        # Who writes and gets no answer, whatever the reason, is told whom to call.
+        help_ = self._region.emergency_help if handler == self._receive else ""
 
         @functools.wraps(handler)
         async def checked(request: Request) -> HTTPResponse:
@@ -166,15 +174,15 @@ class WebsiteInput(InputChannel):
                 await self._rates.count(rates, "address", address)
                 return await handler(request)
             except ApiError as error:
-                return _error(error)
+                return _error(error, help_)
             except (sqlalchemy.exc.SQLAlchemyError, DeletionError) as error:
                 logger.error("The website's tables can't be used.", exc_info=error)
-                return _error(ApiError("storage_failed"))
+                return _error(ApiError("storage_failed"), help_)
             except SanicException as error:
-                return _error(ApiError.of_status(error.status_code or 400))
+                return _error(ApiError.of_status(error.status_code or 400), help_)
             except Exception as error:
                 logger.error("A call of the website's API failed.", exc_info=error)
-                return _error(ApiError("turn_failed"))
+                return _error(ApiError("turn_failed"), help_)
 
         return checked
 
@@ -202,12 +210,15 @@ class WebsiteInput(InputChannel):
         return response.json({"token": token, "expires": expires}, status=201)
 
     async def _receive(self, request: Request) -> HTTPResponse:
-        agent, conversation, _ = await self._caller(request)
+        conversation, _ = self._sessions.conversation(request.headers.get("authorization"))
+        agent = _agent(request)
         message = await self._read(request, "NewMessage")
         await self._rates.count(self._settings.message_rates, "messages", conversation)
-        replies = await self._turns.answer(
-            agent, conversation, message, self._records(agent).is_ended
-        )
+
+        def is_ended(conversation: str) -> bool:
+            return self._records(agent).is_ended(conversation)
+
+        replies = await self._turns.answer(agent, conversation, message, is_ended)
         return response.json({"messages": replies})
 
     async def _history(self, request: Request) -> HTTPResponse:
@@ -306,7 +317,12 @@ class WebsiteInput(InputChannel):
         )
 
     async def _read(self, request: Request, schema: str) -> dict[str, Any]:
-        most = self._settings.message_length * MOST_BYTES_A_CHARACTER + OTHER_BYTES
+        # What is only read for warning signs is mostly plain letters, of one byte each.
+        longest = max(
+            self._settings.message_length * MOST_BYTES_A_CHARACTER,
+            SCREENED_LENGTH * SCREENED_BYTES_A_CHARACTER,
+        )
+        most = longest + OTHER_BYTES
         body = b""
         while request.stream and request.stream.request_body:
             part = await request.stream.read()
@@ -357,9 +373,12 @@ def _agent(request: Request) -> Agent:
     return agent
 
 
-def _error(error: ApiError) -> HTTPResponse:
+def _error(error: ApiError, emergency_help: str = "") -> HTTPResponse:
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
-    return response.json(error.body, status=error.status, headers=headers)
+    told = error.body
+    if emergency_help:
+        told["error"]["message"] += f" Is it an emergency? {emergency_help}"
+    return response.json(told, status=error.status, headers=headers)
 
 
 def _serve(page: Page, request: Request) -> HTTPResponse:

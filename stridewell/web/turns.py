@@ -8,6 +8,7 @@ answered once, whichever worker it reaches.
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,7 +17,10 @@ from typing import Any
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import OutputChannel, UserMessage
 from rasa.core.lock_store import LockError
+from rasa.core.processor import MessageProcessor
+from rasa.core.tracker_store import InMemoryTrackerStore
 from rasa.shared.core.events import Event
+from sqlalchemy.exc import SQLAlchemyError
 
 from stridewell.content.register import Register
 from stridewell.records import stored_in
@@ -35,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 CHANNEL = "website"
 LOCK_POLL_SECONDS = 0.1
+# Longer messages than the site answers are read up to here, for warning signs only.
+SCREENED_LENGTH = 12_000
 # Enough to know a message that is sent again, without reading a long conversation each time.
 LAST_TURNS = "retrieve_last_turns"
 
@@ -68,8 +74,7 @@ class Turns:
         register: The article register.
         starters: Choices that every conversation is offered at its start, by id.
         seconds: How long an answer may take.
-        longest: Most characters in a message.
-        urgent: Whom to call; told with a message that is refused before it was screened for signs.
+        longest: Most characters in a message; a longer one is answered only if it names a sign.
     """
 
     def __init__(
@@ -78,13 +83,11 @@ class Turns:
         starters: Mapping[str, Choice],
         seconds: float,
         longest: int,
-        urgent: str,
     ) -> None:
         self._register = register
         self._starters = starters
         self._seconds = seconds
         self._longest = longest
-        self._urgent = urgent
         self._running: set[asyncio.Task[list[dict[str, Any]]]] = set()
 
     async def answer(
@@ -95,6 +98,8 @@ class Turns:
         is_ended: Callable[[str], bool],
     ) -> list[dict[str, Any]]:
         """Answer a message, or find the answer that it got before.
+
+        A warning sign is answered also in a message that is too long, and without the database.
 
         Args:
             agent: The dialogue server's agent.
@@ -108,22 +113,25 @@ class Turns:
         Raises:
             ApiError: The message can't be taken, or no answer came in time.
         """
-        typed = self._check_text(message["text"]) if "text" in message else None
+        typed = await self._check_text(agent, message["text"]) if "text" in message else None
         # The turn goes on when the caller hangs up: the reply is stored, and a retry finds it.
         task = asyncio.create_task(self._turn(agent, conversation, message, typed, is_ended))
         self._running.add(task)
         task.add_done_callback(self._finished)
         return await asyncio.shield(task)
 
-    def _check_text(self, text: str) -> str:
+    async def _check_text(self, agent: Agent, text: str) -> str:
         typed = clean(text)
         if not as_plain_text(typed):
             raise ApiError("text_empty")
-        if len(typed) > self._longest:
+        too_long = len(typed) > self._longest
+        if too_long and not (
+            len(typed) <= SCREENED_LENGTH and await _names_sign(agent, as_plain_text(typed))
+        ):
             raise ApiError(
                 "text_too_long",
                 f"Your message has {len(typed):,} characters, and I can read at most "
-                f"{self._longest:,}. Please shorten it. Is it an emergency? {self._urgent}",
+                f"{self._longest:,}. Please shorten it.",
             )
         return typed
 
@@ -147,6 +155,16 @@ class Turns:
                 return await self._locked_turn(agent, conversation, message, typed)
         except LockError:
             raise ApiError("busy", retry_after=2) from None
+        except (ApiError, SQLAlchemyError) as error:
+            if isinstance(error, ApiError) and error.code != "storage_failed":
+                raise
+            text = as_plain_text(typed or "")
+            if not text or not await _names_sign(agent, text):
+                raise
+            # A safety text needs no database: it is said as if nothing had been said before.
+            logger.error("A message with a warning sign is answered without the database.")
+            processor = _without_database(agent)
+            return await self._reply(processor, conversation, message["id"], text, text)
 
     async def _locked_turn(
         self,
@@ -164,16 +182,26 @@ class Turns:
         else:
             choice = await self._choice(agent, conversation, message["choice"], events)
             text, shown = choice.payload, choice.title
-        output = Replies(message["id"], self._register)
+        return await self._reply(agent.processor, conversation, message["id"], text, shown)
+
+    async def _reply(
+        self,
+        processor: MessageProcessor,
+        conversation: str,
+        message_id: str,
+        text: str,
+        shown: str,
+    ) -> list[dict[str, Any]]:
+        output = Replies(message_id, self._register)
         try:
             await asyncio.wait_for(
-                agent.processor.handle_message(
+                processor.handle_message(
                     UserMessage(
                         text,
                         output,
                         conversation,
                         input_channel=CHANNEL,
-                        message_id=message["id"],
+                        message_id=message_id,
                         metadata={SHOWN: shown} if shown != text else None,
                     )
                 ),
@@ -220,3 +248,21 @@ async def conversation_events(
         logger.error("The tracker store can't be read.", exc_info=error)
         raise ApiError("storage_failed") from error
     return list(tracker.events) if tracker else []
+
+
+async def _names_sign(agent: Agent, text: str) -> bool:
+    """Tell whether the warning-sign screen sees a sign in a text, or failed to look."""
+    try:
+        parsed = await agent.parse_message(text)
+    except Exception as error:
+        # Neither the text nor the error's own words, which may hold it.
+        logger.error("A message could not be screened (%s).", type(error).__name__)
+        return True
+    return bool((parsed.get("safety") or {}).get("tier"))
+
+
+def _without_database(agent: Agent) -> MessageProcessor:
+    """Return the dialogue server's processor with an empty memory in place of its database."""
+    processor = copy.copy(agent.processor)
+    processor.tracker_store = InMemoryTrackerStore(agent.domain)
+    return processor
