@@ -23,7 +23,7 @@ def test_a_person_asks_sees_sources_and_takes_a_summary_along(visit: Visit) -> N
     expect(chat.log).to_contain_text(DISCLAIMER)
     chat.button("Talk to someone").click()
     expect(chat.log.get_by_text("Talk to someone").last).to_be_visible()
-    expect(chat.log).to_contain_text("Nobody has been contacted for you")
+    expect(chat.log).to_contain_text("I contact nobody by myself")
     expect(chat.log).to_contain_text("Summary of a chat with Stridewell")
     with chat.page.expect_download() as download:
         chat.button("Save as a file").click()

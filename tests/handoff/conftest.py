@@ -204,6 +204,7 @@ class Chat:
         self.actions = actions
         self.sender = sender
         self.files: list[dict[str, Any]] = []
+        self.offered: list[str] = []
 
     def say(self, text: str, intent: str = "nlu_fallback", **parsed: Any) -> list[str]:
         """Send a message and return the texts of the replies.
@@ -229,6 +230,7 @@ class Chat:
         )
         self._loop.run_until_complete(self._agent.processor.handle_message(message))
         self.files += [m["custom"] for m in channel.messages if "custom" in m]
+        self.offered = [b["payload"] for m in channel.messages for b in m.get("buttons", ())]
         return [m["text"] for m in channel.messages if "text" in m]
 
     def ask_for_person(self) -> list[str]:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from rasa.core.agent import Agent
 
+from stridewell.content.register import load_register
 from stridewell.handoff.outbox import SENT, WAITING, WITHDRAWN, HandoffState
 from stridewell.handoff.settings import load_handoff_settings
+from stridewell.settings import ROOT
 from tests.handoff.conftest import EMERGENCY, ActionsInProcess, Bench, Chat, webhook_target
 from tests.handoff.fakes.faults import Fault
 from tests.handoff.fakes.webhook import FakeWebhook
@@ -49,6 +51,31 @@ def texts(webhook: FakeWebhook) -> list[str]:
     return [message["text"] for message in webhook.messages.values()]
 
 
+# ---- the ways in
+
+NOT_MEDICAL = {"ask_specific_shoes", "state_pain", "out_of_scope"}
+DECLINED = [
+    topic.id
+    for topic in load_register(ROOT).topics.values()
+    if not topic.answered and topic.id not in NOT_MEDICAL
+]
+
+
+@pytest.mark.parametrize("topic", DECLINED)
+def test_a_declined_medical_topic_offers_the_hand_off(chat: Chat, topic: str) -> None:
+    chat.say(f"/{topic}")
+    assert "/request_handoff" in chat.offered
+
+
+def test_the_disclaimer_and_the_second_miss_offer_the_hand_off(chat: Chat) -> None:
+    chat.say("Can I run?", "ask_safe_to_run_sciatica")
+    assert "/request_handoff" in chat.offered
+    chat.say("blorp")
+    assert "/request_handoff" not in chat.offered
+    chat.say("zint")
+    assert "/request_handoff" in chat.offered
+
+
 # ---- consent given, refused, withdrawn
 
 
@@ -57,7 +84,7 @@ def test_whom_to_see_comes_first_then_the_summary_then_the_question(
 ) -> None:
     only(
         chat.ask_for_person(),
-        "Nobody has been contacted for you", "Below is a summary", "Summary of a chat", CONSENT,
+        "I contact nobody by myself", "Below is a summary", "Summary of a chat", CONSENT,
     )  # fmt: skip
 
 
@@ -319,6 +346,7 @@ def test_a_second_handoff_tells_of_the_first_and_is_sent_too(
     bench.worker().deliver_all()
     replies = chat.ask_for_person()
     assert any("Sent to the clinic's system at" in reply for reply in replies)
+    assert not any("Nobody has been contacted" in reply for reply in replies)
     for text in ("/affirm", "skip", "Second note.", "/affirm"):
         chat.say(text)
     bench.worker().deliver_all()
@@ -438,7 +466,7 @@ def test_without_a_target_the_summary_is_there_to_take_along(chat: Chat) -> None
     replies = chat.ask_for_person()
     only(
         replies,
-        "Nobody has been contacted for you", "Below is a summary", "Summary of a chat",
+        "I contact nobody by myself", "Below is a summary", "Summary of a chat",
         "I can't send it from here",
     )  # fmt: skip
     assert "My leg hurts. Can I run?" in replies[2]
@@ -484,7 +512,7 @@ def test_with_the_action_server_down_the_person_still_learns_whom_to_see(
     chat: Chat, webhook: FakeWebhook
 ) -> None:
     chat.actions.down = True
-    only(chat.ask_for_person(), "Nobody has been contacted for you")
+    only(chat.ask_for_person(), "I contact nobody by myself")
 
 
 def test_with_wrong_settings_nothing_is_offered_and_the_summary_is_there(
