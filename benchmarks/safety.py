@@ -2,12 +2,14 @@
 
 Usage::
 
-    python benchmarks/safety.py --data DIR [--frozen tests/safety/frozen.jsonl] [--model DIR]
+    python -m benchmarks.safety --data DIR [--frozen tests/safety/frozen.jsonl] [--model MODEL]
 
 ``DIR`` holds JSON Lines files: ``real_redflags.jsonl`` (labels name the sign),
 ``real_hard_negatives.jsonl``, ``real_inscope.jsonl``, ``real_oos.jsonl``; other ``*.jsonl`` files
 may carry ``tier``, ``signs``, ``status`` and ``slice`` themselves, as the frozen set does. Without
-``--model`` the classifier is trained first. Messages are printed: use it on public data only.
+``--model``, the archive of a trained model, the classifier is trained first. Messages are printed
+unless ``--quiet`` is given: use it on public data only. ``--write-docs`` puts the figures into the
+safety documents.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ import argparse
 import json
 import statistics
 import sys
+import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +122,26 @@ def right(case: Case, finding: Finding) -> bool:
     return URGENCY[shown] >= URGENCY[case.tier] if case.tier == "emergency" else shown is not None
 
 
+def load_screen(archive: Path) -> SafetyScreen:
+    """Return the screen of a trained model, as the dialogue server would load it."""
+    from rasa.engine.storage.local_model_storage import LocalModelStorage
+
+    from components.safety_screen import SafetyScreenComponent, load_from_resource
+
+    with tempfile.TemporaryDirectory() as folder:
+        storage, metadata = LocalModelStorage.from_model_archive(Path(folder), archive)
+        nodes = metadata.predict_schema.nodes.values()
+        screen = next(node for node in nodes if node.uses is SafetyScreenComponent)
+        assert screen.resource
+        return load_from_resource(storage, screen.resource)
+
+
 def build_screen(model: Path | None) -> SafetyScreen:
     """Load a trained screen, or train one on the project's own data."""
+    if model:
+        return load_screen(model)
     data = PROJECT / "data" / "safety"
     encoder = shared_encoder()
-    if model:
-        return SafetyScreen.load(data, model, encoder)
     plain = SafetyScreen.load(data)
     questions = [text for text in nlu_questions() if plain.screen(text).tier is None]
     examples = load_examples(data / "examples")
@@ -148,23 +166,51 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--frozen", type=Path)
-    parser.add_argument("--model", type=Path, help="a folder with a trained classifier")
+    parser.add_argument("--model", type=Path, help="the archive of a trained model")
     parser.add_argument("--quiet", action="store_true", help="figures only, no messages")
+    parser.add_argument("--write-docs", action="store_true", help="fill in the safety documents")
     options = parser.parse_args()
     paths = sorted(options.data.glob("*.jsonl"))
     if options.frozen:
         paths.append(options.frozen)
     screen = build_screen(options.model)
     cases = [case for path in paths for case in read_cases(path)]
+    results, added = measure(screen, cases)
+    missed = report(results, added, options.quiet)
+    if options.write_docs:
+        write_docs(screen, results, added)
+    return missed
+
+
+def measure(
+    screen: SafetyScreen, cases: Iterable[Case]
+) -> tuple[list[tuple[Case, Finding]], list[float]]:
+    """Screen every case; return what was found, and each one's processor time in milliseconds."""
     results: list[tuple[Case, Finding]] = []
     added: list[float] = []
     for case in cases:
         shared_encoder().encode([case.text])  # the pipeline has done this before the screen runs
-        begin = time.perf_counter()
+        begin = time.process_time()
         finding = screen.screen(case.text, case.earlier)
-        added.append((time.perf_counter() - begin) * 1000)
+        added.append((time.process_time() - begin) * 1000)
         results.append((case, finding))
-    return report(results, added, options.quiet)
+    return results, added
+
+
+def write_docs(
+    screen: SafetyScreen, results: list[tuple[Case, Finding]], added: list[float]
+) -> None:
+    """Put the figures into the safety documents, with those of the lexicon alone."""
+    from benchmarks import safety_figures
+
+    emergencies = [c for c, _ in results if c.file == "frozen" and c.tier == "emergency"]
+    alone, _ = measure(SafetyScreen(screen.lexicon), emergencies)
+    measured = safety_figures.figures(results)
+    measured["emergency_recall_lexicon"] = safety_figures.share(right(*r) for r in alone)
+    measured["added_milliseconds"] = f"{statistics.median(added):.1f} ms"
+    measured["measured_on"] = date.today().isoformat()
+    missing = safety_figures.write({name: v for name, v in measured.items() if v})
+    print(f"not measured, left as they were: {', '.join(missing) or 'none'}")
 
 
 def report(results: list[tuple[Case, Finding]], added: list[float], quiet: bool) -> int:
@@ -202,7 +248,7 @@ def report(results: list[tuple[Case, Finding]], added: list[float], quiet: bool)
     emergencies = sum(case.tier == "emergency" for case, _ in results)
     print(f"strict under-triage (emergency answered with less)      {under:5d} of {emergencies:5d}")
     print(
-        f"added time per message: median {statistics.median(added):.2f} ms, "
+        f"added processor time per message: median {statistics.median(added):.2f} ms, "
         f"worst {max(added):.1f} ms"
     )
     if not quiet:

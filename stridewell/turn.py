@@ -260,8 +260,12 @@ def _plan_safety(
     }
     if status not in ("denied", "asked", "past"):
         opening = [OPENINGS[tier]]
-        if tier == "emergency" and CRISIS_SIGNS & set(safety.get("signs") or ()):
+        signs = set(safety.get("signs") or ())
+        if tier == "emergency" and CRISIS_SIGNS & signs:
             opening.append(CRISIS_LINES)
+        elif tier == "crisis" and signs - CRISIS_SIGNS:
+            # The most urgent tier decides, so what stands beside a crisis is a same-day sign.
+            opening.append(OPENINGS["same_day"])
         return Plan(tuple(opening), slots)
     if context.form:
         # The form asks again: what was typed may have been its answer, or not.
