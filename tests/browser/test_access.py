@@ -174,7 +174,7 @@ def test_the_chat_works_with_large_text(size: str, screen: dict[str, Any], visit
 
 
 def test_open_urgent_help_leaves_the_input_in_place_on_a_small_phone(visit: Visit) -> None:
-    chat = visit(**NARROW).open()
+    chat = visit(reduced_motion="reduce", **NARROW).open()
     place = chat.input.bounding_box()
     chat.button("Urgent help").click()
     expect(chat.panel.get_by_role("region", name="Urgent help")).to_be_visible()

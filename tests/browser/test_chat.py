@@ -8,8 +8,11 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Route, expect
 
+from stridewell.web.pages import Widget
+from stridewell.web.snippet import plain_snippet
 from tests.browser.chat import ANSWER, DISCLAIMER, QUESTION, Chat
 from tests.conftest import Server
+from tests.website.site import PARTNER
 
 Visit = Callable[..., Chat]
 
@@ -179,6 +182,32 @@ def test_one_script_tag_is_enough(visit: Visit, site: Server) -> None:
     )
     chat.page.get_by_role("button", name="Ask a question").click()
     expect(chat.page.get_by_role("dialog", name="Front desk")).to_be_visible()
+
+
+def test_another_sites_page_under_a_strict_policy_can_use_the_chat(
+    site: Server, context: Callable[..., BrowserContext], complaints: list[str]
+) -> None:
+    # On the web the chat's address is public; here it is this machine's own.
+    page = context(permissions=["local-network-access"]).new_page()
+    page.on(
+        "console",
+        lambda message: complaints.append(message.text) if message.type == "error" else None,
+    )
+    policy = f"default-src 'self'; script-src {site.url}; connect-src {site.url}; img-src data:"
+    page.route(
+        f"{PARTNER}/",
+        lambda route: route.fulfill(
+            content_type="text/html",
+            headers={"Content-Security-Policy": policy},
+            body="<!doctype html><title>Partner</title><link rel='icon' href='data:,'><body>"
+            + plain_snippet(Widget.read(), site.url),
+        ),
+    )
+    page.goto(f"{PARTNER}/")
+    page.get_by_role("button", name="Ask a question").click()
+    page.get_by_role("textbox", name="Your question").fill(QUESTION)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("log")).to_contain_text(ANSWER)
 
 
 def test_nothing_is_asked_of_another_host_and_nothing_before_the_chat_opens(
