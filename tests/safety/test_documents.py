@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 
+from benchmarks.safety_figures import DOCUMENTS as DOCUMENTS_WITH_FIGURES
+from benchmarks.safety_figures import FIGURE, write
 from stridewell.content.checks.reviews import check_reviews
 from stridewell.content.findings import Findings
 from stridewell.content.project import read_project
@@ -26,7 +28,6 @@ FIELD = re.compile(r"^- \*\*(.+?):\*\* (.+)$", re.MULTILINE)
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 PARTS = ("Hazard", "Cause", "Effect", "Control", "Open", "Residual risk")
 LINK = re.compile(r"\]\(([^)#:]+)\)")
-FIGURE = re.compile(r"<!-- figure: (\w+) -->\s*([^|\n]*)")
 
 
 @dataclass(frozen=True)
@@ -57,17 +58,17 @@ def hazards() -> list[Hazard]:
 
 
 @cache
-def names_of_tests(file: str) -> frozenset[str]:
-    """Return the names of the tests in a file, without importing it."""
+def written_tests(file: str) -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Return the tests that pytest would collect from a file, without importing it."""
     path = ROOT / file
-    if not path.is_file():
-        return frozenset()
-    return frozenset(
-        node.name
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    if not path.is_file() or not path.name.startswith("test_"):
+        return {}
+    return {
+        node.name: node
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.name.startswith("test_")
-    )
+    }
 
 
 LOG = hazards()
@@ -98,7 +99,7 @@ def test_every_control_names_a_test_that_exists(hazard: Hazard) -> None:
     for control in hazard.all("Control"):
         named = TEST.findall(control)
         assert named, f"{hazard.code}: this control names no test: {control}"
-        missing = [f"{file}::{name}" for file, name in named if name not in names_of_tests(file)]
+        missing = [f"{file}::{name}" for file, name in named if name not in written_tests(file)]
         assert missing == [], f"{hazard.code} names tests that don't exist"
 
 
@@ -112,14 +113,17 @@ def test_every_proof_is_written_so_that_it_can_be_found(hazard: Hazard) -> None:
 def test_no_named_test_is_skipped_or_expected_to_fail() -> None:
     named = {match for hazard in LOG for c in hazard.all("Control") for match in TEST.findall(c)}
     for file, name in sorted(named):
-        tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-        test = next(
-            node
-            for node in ast.walk(tree)
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name
-        )
+        test = written_tests(file)[name]
         marks = " ".join(ast.unparse(decorator) for decorator in test.decorator_list)
         assert not re.search(r"\b(?:skip|skipif|xfail)\b", marks), f"{file}::{name}"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_test_named_in_a_document_exists(name: str) -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", read(name))
+    missing = [f"{file}::{test}" for file, test in named if test not in {"", *written_tests(file)}]
+    assert missing == []
+    assert [file for file, _ in named if not (ROOT / file).is_file()] == []
 
 
 def test_hazards_named_elsewhere_exist() -> None:
@@ -154,14 +158,32 @@ def test_every_link_leads_somewhere(name: str) -> None:
     assert dead == []
 
 
-def test_a_figure_is_the_same_in_every_document() -> None:
+def test_a_figure_is_measured_and_the_same_in_every_document() -> None:
     figures: dict[str, set[str]] = {}
-    for name in DOCUMENTS:
-        for figure, value in FIGURE.findall(read(name)):
-            figures.setdefault(figure, set()).add(value.strip())
+    for path in DOCUMENTS_WITH_FIGURES:
+        for mark, figure in FIGURE.findall(path.read_text(encoding="utf-8")):
+            value = path.read_text(encoding="utf-8").partition(mark)[2].splitlines()[0]
+            figures.setdefault(figure, set()).add(value.partition("|")[0].strip())
     assert len(figures) >= 8
     assert {figure for figure, values in figures.items() if len(values) > 1} == set()
-    assert {figure for figure, values in figures.items() if values == {""}} == set()
+    unmeasured = {
+        figure for figure, values in figures.items() if not all(re.match(r"\d", v) for v in values)
+    }
+    assert unmeasured == set()
+
+
+def test_new_figures_take_the_place_of_the_old_ones(tmp_path: Path) -> None:
+    document = tmp_path / "case.md"
+    document.write_text(
+        "| recall | <!-- figure: recall --> 0.1 (1 of 10) | x |\n"
+        "| other | <!-- figure: other --> 0.2 |\nOn: <!-- figure: day -->\n",
+        encoding="utf-8",
+    )
+    assert write({"recall": "0.9", "day": "2027-01-01"}, [document]) == ["other"]
+    assert document.read_text(encoding="utf-8") == (
+        "| recall | <!-- figure: recall --> 0.9 | x |\n"
+        "| other | <!-- figure: other --> 0.2 |\nOn: <!-- figure: day --> 2027-01-01\n"
+    )
 
 
 def test_the_documents_claim_no_approval() -> None:
@@ -218,23 +240,24 @@ def test_every_text_with_a_number_of_the_region_is_registered() -> None:
     assert with_numbers <= set(safety_texts())
 
 
-@pytest.mark.parametrize("name", ["data/safety/texts.yml", "data/safety/regions.yml"])
-def test_a_safety_text_whose_review_date_has_passed_fails_the_content_check(
-    name: str, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [f"data/safety/{part}.yml" for part in ("texts", "regions", "emergency", "same_day", "crisis")],
+)
+def test_a_review_date_that_has_passed_fails_the_content_check(name: str) -> None:
     project = read_project(ROOT, Findings())
-    due = max(
-        date.fromisoformat(found)
-        for found in re.findall(
-            r"review_due: (\d{4}-\d\d-\d\d)", (ROOT / name).read_text(encoding="utf-8")
-        )
-    )
-    findings = Findings()
-    check_reviews(project, date(due.year + 1, due.month, 1), findings)
-    assert any(
-        str(finding).startswith(f"{name}:") and "the review was due on" in str(finding)
-        for finding in findings.sorted()
-    )
+    text = (ROOT / name).read_text(encoding="utf-8")
+    dates = [date.fromisoformat(due) for due in re.findall(r"review_due: (\S+)", text)]
+    assert dates
+
+    def overdue(today: date) -> int:
+        findings = Findings()
+        check_reviews(project, today, findings)
+        said = [str(finding) for finding in findings.sorted()]
+        return sum(s.startswith(f"{name}:") and "the review was due on" in s for s in said)
+
+    assert overdue(min(dates)) == 0
+    assert overdue(max(dates) + timedelta(days=1)) == len(dates)
 
 
 def test_as_long_as_no_clinician_has_reviewed_a_text_the_documents_say_so() -> None:
