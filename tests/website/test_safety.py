@@ -75,6 +75,14 @@ def test_an_ordinary_message_that_is_too_long_is_refused_and_not_kept(
     assert person.history() == []
 
 
+@pytest.mark.parametrize("odd", ["😀🏃😭", "😀" * 2_000, "\u200b\u200d\ufeff"])
+def test_a_sign_after_a_message_without_a_word_is_seen(odd: str, visitor: Visitor) -> None:
+    person = visitor()
+    reply = person.send(text=odd)
+    assert reply.status in (200, 422)
+    assert opens_with_emergency(person.send(text=SIGN.upper()))
+
+
 # What the channel says in place of a reply
 
 
