@@ -235,8 +235,8 @@ def test_a_declined_reply_says_that_the_articles_do_not_cover_it(
     assert NOT_COVERED.search(spoken[f"utter_{topic}"])
 
 
-def test_a_declined_reply_offers_topics_that_are_answered(project: Project) -> None:
-    answered = {f"/{topic.id}" for topic in topics(project, answered=True)}
+def test_a_declined_reply_offers_topics_that_are_answered_or_a_person(project: Project) -> None:
+    answered = {"/request_handoff"} | {f"/{topic.id}" for topic in topics(project, answered=True)}
     for topic in topics(project, answered=False):
         for variation in project.domain.responses[topic.response].variations:
             payloads = {button.payload for button in variation.buttons}
@@ -256,13 +256,20 @@ def test_a_statement_of_pain_is_asked_back_with_choices(
 
 
 @pytest.mark.parametrize(
-    "response", ["utter_emergency", "utter_same_day", "utter_crisis", "utter_request_handoff"]
+    ("response", "said"),
+    [
+        ("utter_emergency", "nobody has been contacted"),
+        ("utter_same_day", "nobody has been contacted"),
+        ("utter_crisis", "nobody has been contacted"),
+        # True also after a summary was sent in the same conversation.
+        ("utter_request_handoff", "i contact nobody by myself"),
+    ],
 )
-def test_every_hand_off_says_that_nobody_has_been_contacted(
-    response: str, project: Project
+def test_every_hand_off_says_that_nobody_is_contacted(
+    response: str, said: str, project: Project
 ) -> None:
     for variation in project.domain.responses[response].variations:
-        assert "nobody has been contacted" in variation.text.lower()
+        assert said in variation.text.lower()
 
 
 def test_the_disclaimer_says_what_the_answers_are_not(spoken: dict[str, str]) -> None:
