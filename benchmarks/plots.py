@@ -6,6 +6,7 @@ The same points give the same bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
@@ -32,6 +33,21 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
+
+
+@dataclass(frozen=True)
+class Bars:
+    """One panel of bars: a group for each place, a bar in it for each system.
+
+    Attributes:
+        title: What is measured, with its unit.
+        places: n names of the groups.
+        rows: For each system n values.
+    """
+
+    title: str
+    places: Sequence[str]
+    rows: Sequence[Sequence[float]]
 
 
 def draw_risk_coverage(panels: Sequence[tuple[str, Sequence[Curve]]], path: Path) -> None:
@@ -98,9 +114,31 @@ def draw_pairs(pairs: Sequence[Pair], total: int, path: Path) -> None:
         _write(path)
 
 
-def _write(path: Path) -> None:
+def draw_bars(systems: Sequence[str], panels: Sequence[Bars], path: Path) -> None:
+    """Draw panels of bars, three in a row, with the value above each bar."""
+    width = 0.8 / len(systems)
+    with plt.rc_context({**STYLE, "axes.grid.axis": "y"}):
+        lines = -(-len(panels) // 3)
+        figure, grid = plt.subplots(lines, 3, figsize=(11, 3.1 * lines), squeeze=False)
+        for axes, panel in zip(grid.flat, panels, strict=False):
+            for number, (system, values) in enumerate(zip(systems, panel.rows, strict=True)):
+                places = [place + number * width for place in range(len(values))]
+                drawn = axes.bar(places, values, width, color=COLORS[number], label=system)
+                axes.bar_label(drawn, [f"{value:.3g}" for value in values], fontsize=8, padding=2)
+            middles = [place + width * (len(systems) - 1) / 2 for place in range(len(panel.places))]
+            axes.set_xticks(middles, panel.places)
+            axes.set_title(panel.title)
+            axes.margins(x=0.15, y=0.15)
+        for axes in grid.flat[len(panels) :]:
+            axes.set_axis_off()
+        handles, labels = grid[0][0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="lower center", ncol=len(systems), frameon=False)
+        _write(path, bottom=0.06)
+
+
+def _write(path: Path, bottom: float = 0.0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    plt.tight_layout()
+    plt.tight_layout(rect=(0, bottom, 1, 1))
     drawn = StringIO()
     # Without a date the same points give the same file.
     plt.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})

@@ -33,8 +33,12 @@ def free_port() -> int:
 
 
 def answers(url: str) -> bool:
-    """Tell whether an address answers with success."""
+    """Tell whether an address answers with success, one with ``tcp://`` whether it listens."""
     try:
+        if url.startswith("tcp://"):
+            host, _, number = url.removeprefix("tcp://").partition(":")
+            socket.create_connection((host, int(number)), timeout=5).close()
+            return True
         with urllib.request.urlopen(url, timeout=5) as response:
             return bool(response.status == 200)
     except (OSError, ValueError):
@@ -51,6 +55,8 @@ class Server:
         probe: An address that answers once it is ready.
         environment: What it runs in.
         log: Where its output goes.
+        user: Whom it runs as; ``None`` for this process's user.
+        end: The signal that ends it in order.
         process: The process, once started.
     """
 
@@ -59,6 +65,8 @@ class Server:
     probe: str
     environment: dict[str, str]
     log: Path
+    user: str | None = None
+    end: int = signal.SIGTERM
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -71,6 +79,7 @@ class Server:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                user=self.user,
             )
 
     def wait(self, seconds: float = START_SECONDS) -> float:
@@ -97,7 +106,7 @@ class Server:
 
     def stop(self) -> None:
         """End it in order."""
-        self._signal(signal.SIGTERM)
+        self._signal(self.end)
 
     def _signal(self, number: int) -> None:
         if self.process is None:

@@ -36,6 +36,7 @@ EXCHANGE = "stridewell.events"
 QUEUE = "stridewell.events"
 MOST_WAITING = 50_000
 MOST_QUEUED = 1_000_000
+MOST_UNCONFIRMED = 100
 RETRY_SECONDS = 1.0
 CONFIRM_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
@@ -44,7 +45,7 @@ _KEPT = ("event", "timestamp", "name", "policy", "confidence", "input_channel")
 
 
 class SiteEventBroker(EventBroker):
-    """Publishes events to RabbitMQ in order, each confirmed.
+    """Publishes events to RabbitMQ in order, each confirmed; some twice when a connection breaks.
 
     Args:
         url: Address of the RabbitMQ server.
@@ -67,6 +68,7 @@ class SiteEventBroker(EventBroker):
         self._keep_days = keep_days
         self._names = exchange, queue
         self._waiting: deque[bytes] = deque()
+        self._sending: list[bytes] = []
         self._something = asyncio.Event()
         self._connected = False
         self._task = asyncio.get_running_loop().create_task(self._run())
@@ -103,7 +105,7 @@ class SiteEventBroker(EventBroker):
             await self._task
 
     async def _emptied(self) -> None:
-        while self._waiting:
+        while self._waiting or self._sending:
             await asyncio.sleep(0.02)
 
     async def _run(self) -> None:
@@ -148,20 +150,27 @@ class SiteEventBroker(EventBroker):
                 if not self._waiting:
                     self._something.clear()
                     await self._something.wait()
-                await exchange.publish(
-                    aio_pika.Message(
-                        self._waiting[0],
-                        content_type="application/json",
-                        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-                    ),
-                    "",
-                    timeout=CONFIRM_SECONDS,
-                )
-                self._waiting.popleft()
+                while self._waiting and len(self._sending) < MOST_UNCONFIRMED:
+                    self._sending.append(self._waiting.popleft())
+                # A confirmation waits behind a whole turn of the dialogue: many at a time.
+                await asyncio.gather(*(_publish(exchange, event) for event in self._sending))
+                self._sending.clear()
                 metrics.events_waiting.set(len(self._waiting))
         finally:
+            self._waiting.extendleft(reversed(self._sending))
+            self._sending.clear()
             with suppress(Exception):
                 await connection.close()
+
+
+async def _publish(exchange: aio_pika.abc.AbstractExchange, event: bytes) -> None:
+    """Publish an event and wait until RabbitMQ has it."""
+    message = aio_pika.Message(
+        event,
+        content_type="application/json",
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+    )
+    await exchange.publish(message, "", timeout=CONFIRM_SECONDS)
 
 
 def without_person(event: Mapping[str, Any], key: bytes) -> dict[str, Any]:
