@@ -89,6 +89,12 @@ class World:
                 for table in ("messaging_incoming", "messaging_outgoing")
             )
 
+    def sending(self) -> bool:
+        """Tell whether an attempt to send is under way."""
+        with closing(sqlite3.connect(self.folder / "messaging.db", timeout=10)) as database:
+            found = database.execute("SELECT 1 FROM messaging_outgoing WHERE state = 'sending'")
+            return found.fetchone() is not None
+
     def words_kept(self, words: str) -> list[str]:
         """Return the tables of the apps' own database that hold these words."""
         with closing(sqlite3.connect(self.folder / "messaging.db", timeout=10)) as database:
@@ -315,7 +321,7 @@ class Outage:
         self.taken_while_down = True
         self._began.set()
         time.sleep(2)
-        self._world.server._supervisorctl("signal", "KILL", "dialogue")
+        self._kill_between_attempts()
         time.sleep(1)
         assert wait_until(self._world.server.site.dialogue_ready, lambda: True, 120)
         everywhere(lambda channel: _deliver_as_platforms_do(self._chats[channel], self.second))
@@ -324,6 +330,20 @@ class Outage:
             platform.up()
         wait_for(self._world.all_done, "all that waited to be sent", 90)
         return everywhere(lambda channel: self._chats[channel].read(2))
+
+    def _kill_between_attempts(self) -> None:
+        """Kill the server while nothing is on its way.
+
+        What it has begun to send when it dies may have arrived; Telegram and Messenger can't be
+        asked, so that would rightly not be sent again.
+        """
+        signal = self._world.server._supervisorctl
+        signal("signal", "STOP", "dialogue")
+        while self._world.sending():
+            signal("signal", "CONT", "dialogue")
+            time.sleep(0.2)
+            signal("signal", "STOP", "dialogue")
+        signal("signal", "KILL", "dialogue")
 
 
 def _deliver_as_platforms_do(chat: Chat, text: str) -> None:
