@@ -137,13 +137,14 @@ class _RedisLocks:
         if not await self._acquire(key, token):
             yield
             return
-        renewal = asyncio.create_task(self._keep(key, token))
+        over = asyncio.Event()
+        renewal = asyncio.create_task(self._keep(key, token, over))
         try:
             yield
         finally:
-            renewal.cancel()
-            with suppress(asyncio.CancelledError):
-                await renewal
+            # Not cancelled: on Python 3.10 a call to Redis may swallow that, and never end.
+            over.set()
+            await renewal
             try:
                 await self._release(keys=[key], args=[token])
             except (RedisError, OSError) as error:
@@ -166,9 +167,11 @@ class _RedisLocks:
             pause = min(pause * 1.5, 0.2)
         raise LockError("The conversation is busy on another server.")
 
-    async def _keep(self, key: str, token: str) -> None:
-        while True:
-            await asyncio.sleep(RENEW_SECONDS)
+    async def _keep(self, key: str, token: str, over: asyncio.Event) -> None:
+        while not over.is_set():
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(over.wait(), RENEW_SECONDS)
+                return
             try:
                 await self._renew(keys=[key], args=[token, int(HELD_SECONDS * 1000)])
             except (RedisError, OSError) as error:

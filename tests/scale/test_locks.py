@@ -141,3 +141,22 @@ def test_a_conversation_that_stays_busy_is_refused(monkeypatch: pytest.MonkeyPat
         holding.cancel()
 
     asyncio.run(talk())
+
+
+def test_a_turn_that_ends_while_its_lock_is_renewed_lets_go(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "RENEW_SECONDS", 0.001)
+
+    async def turn(store: SiteLockStore, number: int) -> None:
+        async with store.lock(f"conversation {number}"):
+            await asyncio.sleep(number % 20 / 2000)
+            time.sleep(number % 7 / 1000)  # What a dialogue does: it keeps the loop from its calls.
+
+    async def talk() -> None:
+        store = SiteLockStore(redis_url=redis_url)
+        turns = [asyncio.create_task(turn(store, number)) for number in range(400)]
+        _, pending = await asyncio.wait(turns, timeout=60)
+        assert not pending
+
+    asyncio.run(talk())
