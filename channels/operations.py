@@ -12,6 +12,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -62,10 +63,17 @@ class _Around(Blueprint):
         app.register_middleware(_begin, "request")
         app.register_middleware(_end, "response")
         app.register_listener(_delete_old, "after_server_start")
+        app.register_listener(_stop_deleting, "before_server_stop")
 
 
 async def _delete_old(app: Sanic, loop: Any) -> None:
-    app.add_task(_keep_deleting(app))
+    app.ctx.deletion = asyncio.create_task(_keep_deleting(app))
+
+
+async def _stop_deleting(app: Sanic, loop: Any) -> None:
+    app.ctx.deletion.cancel()
+    with suppress(asyncio.CancelledError):
+        await app.ctx.deletion
 
 
 async def _keep_deleting(app: Sanic) -> None:
