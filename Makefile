@@ -15,7 +15,7 @@ TRAINED_FROM := config.yml domain.yml \
 CHECKED := stridewell components actions channels benchmarks tests
 
 .PHONY: help setup setup-dev train run shell check-content lint format test bench-nlu bench-safety \
-  bench-understanding lock clean
+  bench-understanding bench-serving bench-scaling bench-faults lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 22
@@ -80,6 +80,15 @@ bench-understanding: .venv/.dev train ## Score real questions: make bench-unders
 
 bench-safety: .venv/.dev train ## Measure the safety screen: make bench-safety DATA=folder
 	@$(PYTHON) -m benchmarks.safety --data "$(DATA)"
+
+bench-serving: .venv/.dev train ## Compare serving with Rasa's defaults: make bench-serving [STOCK=model]
+	@$(PYTHON) -m benchmarks.serving $(if $(STOCK),--stock-model "$(STOCK)",--train)
+
+bench-scaling: .venv/.dev train ## Measure one and two dialogue servers behind nginx
+	@$(PYTHON) -m benchmarks.scaling
+
+bench-faults: .venv/.dev train ## Break each part of a site under load, 20 times each
+	@$(PYTHON) -m benchmarks.faults
 
 lock: ## Write the locked requirements anew (needs uv)
 	@for kind in run dev tools; do uv pip compile --quiet --python-version 3.10 --generate-hashes \

@@ -198,7 +198,13 @@ def compare(conversation: Conversation) -> Counter[str]:
     kept: dict[str, list[tuple[str, str]]] = {}
     order: list[str] = []
     words: dict[str, str] = {}
-    for message in conversation.person.history():
+    try:
+        history = conversation.person.history()
+    except Refused:
+        raise
+    except OSError:  # The connection has been idle for too long.
+        history = conversation.person.history()
+    for message in history:
         if message["from"] == "person":
             order.append(message["id"])
             words[message["id"]] = message["text"]
