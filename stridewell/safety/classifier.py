@@ -41,6 +41,7 @@ NGRAMS: dict[str, dict[str, Any]] = {
     "words": {"analyzer": "word", "ngram_range": (1, 3), "token_pattern": r"(?u)\b\w+\b"},
 }
 _CUE_WEIGHT, _SCALE = 2.0, 4.0
+_CHUNK = 2000
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,9 @@ class Settings:
         sharpness: How fast the kernel falls with distance.
         regularization: Keeps the regression from following single examples.
         same_topic: Examples this similar are held out together.
-        ordinary_landmarks: How many ordinary texts the regression may lean on.
+        ordinary_landmarks: How many ordinary questions the regression may lean on.
         ordinary_stacked: How many ordinary questions the final weighing is fitted on.
+        stories: How many long messages are made of the texts for the final weighing.
         folds: Number of folds.
         noise_weight: Weight of a misspelled copy.
         wanted_recall: Share of held-out signs to be seen, by the classifier or the lexicon.
@@ -65,11 +67,12 @@ class Settings:
     sharpness: float = 3.0
     regularization: float = 0.3
     same_topic: float = 0.72
-    ordinary_landmarks: int = 900
+    ordinary_landmarks: int = 1600
     ordinary_stacked: int = 2500
+    stories: int = 600
     folds: int = 5
     noise_weight: float = 0.5
-    wanted_recall: float = 0.97
+    wanted_recall: float = 0.975
     false_alarms: float = 0.01
     seed: int = 20
 
@@ -251,7 +254,6 @@ class _Training:
         prepared = [preparer.prepare(example.text) for example in chosen[: self.full]]
         rest = [example.text for example in chosen[self.full :]]
         self.texts = [p.text for p in prepared] + rest
-        self.cues = np.stack([p.cues for p in prepared]) if prepared else np.zeros((0, CUES))
         labels = sorted({f"{e.sign}|{e.tier}" for e in chosen if e.affirmed})
         self.classes = [*labels, *MENTIONED, NONE]
         self.columns = _columns(self.classes)
@@ -259,32 +261,72 @@ class _Training:
         self.y = np.array(
             [self.classes.index(f"{e.sign}|{e.tier}" if e.affirmed else kind_of(e)) for e in chosen]
         )
+        count = len(chosen)
+        own = encode(self.texts)
+        self.groups = _groups(own, settings.same_topic)
+        fold_of = np.array([chance.randrange(settings.folds) for _ in range(self.groups.max() + 1)])
+        self.folds = fold_of[self.groups]
+        self.by_hand = np.array([text.lower() in known for text in (e.text for e in chosen)])
+        self.landmarks = self._choose_landmarks(own)
+        stories = self._tell_stories(chance)
+        told = [preparer.prepare(text) for text, _ in stories]
         copies = [i for i, e in enumerate(chosen) if e.status]
         misspelled = [preparer.prepare(noisy(chosen[i].text, chance)).text for i in copies]
-        parts = [(i, part) for i, p in enumerate(prepared) for part in p.parts]
+        # Rows: the texts, their misspelled copies, the stories, the parts of texts and of stories.
+        story_rows = count + len(copies) + np.arange(len(stories))
+        judged = [*prepared, *told]
+        self.judged = np.concatenate([np.arange(self.full), story_rows]).astype(int)
+        parts = [(i, part) for i, p in enumerate(judged) for part in p.parts]
         self.part_owner = np.array([i for i, _ in parts], dtype=int)
-        count = len(chosen)
-        self.source = np.concatenate([np.arange(count), copies, self.part_owner]).astype(int)
-        self.all_texts = [*self.texts, *misspelled, *(part for _, part in parts)]
-        self.vectors = encode(self.all_texts)
-        self.is_part = np.arange(len(self.all_texts)) >= count + len(copies)
+        leads = np.array([lead for _, lead in stories], dtype=int)
+        sources = np.concatenate([np.arange(self.full), leads]).astype(int)
+        self.cues = np.stack([p.cues for p in judged]) if judged else np.zeros((0, CUES))
+        self.source = np.concatenate(
+            [np.arange(count), copies, leads, sources[self.part_owner]]
+        ).astype(int)
+        self.all_texts = [
+            *self.texts, *misspelled, *(p.text for p in told), *(part for _, part in parts)
+        ]  # fmt: skip
+        self.vectors = np.concatenate([own, encode(self.all_texts[count:])])
+        self.is_part = np.arange(len(self.all_texts)) >= count + len(copies) + len(stories)
         weight = np.bincount(self.kinds, minlength=len(KINDS)).astype(float)
         self.balance = np.sqrt(weight.mean() / np.maximum(weight, 1.0))
-        self.weight = self.balance[self.kinds[self.source]] * ~self.is_part
+        self.weight = self.balance[self.kinds[self.source]]
         self.weight[count : count + len(copies)] *= settings.noise_weight
-        self.groups = _groups(self.vectors[:count], settings.same_topic)
-        self.landmarks = self._choose_landmarks()
+        self.weight[count + len(copies) :] = 0.0
 
-    def _choose_landmarks(self) -> Array:
-        count = len(self.texts)
+    def _choose_landmarks(self, own: Array) -> Array:
         none = KINDS.index(NONE)
         signs = np.flatnonzero(self.kinds != none)
-        ordinary = np.flatnonzero(self.kinds == none)
-        own = self.vectors[:count]
-        like = np.sort(own[ordinary] @ own[signs].T, axis=1)[:, -3:].mean(axis=1)
-        # The ordinary texts that most resemble a sign teach most.
-        hardest = ordinary[np.argsort(-like, kind="stable")[: self.settings.ordinary_landmarks]]
-        return np.sort(np.concatenate([signs, hardest]))
+        questions = np.flatnonzero((self.kinds == none) & ~self.by_hand)
+        like = np.sort(own[questions] @ own[signs].T, axis=1)[:, -3:].mean(axis=1)
+        # The ordinary questions that most resemble a sign teach most.
+        hardest = questions[np.argsort(-like, kind="stable")[: self.settings.ordinary_landmarks]]
+        return np.sort(np.concatenate([np.flatnonzero(self.by_hand), hardest]))
+
+    def _tell_stories(self, chance: random.Random) -> list[tuple[str, int]]:
+        """Join ordinary texts of one fold, some of them around a sign, to long messages.
+
+        Returns:
+            The stories, each with the number of the text that gives it its kind.
+        """
+        stories = []
+        none = KINDS.index(NONE)
+        kinds, folds = self.kinds[: self.full], self.folds[: self.full]
+        for number in range(self.settings.stories):
+            fold = number % self.settings.folds
+            filler = np.flatnonzero((kinds == none) & (folds == fold)).tolist()
+            leads = np.flatnonzero((kinds != none) & (folds == fold)).tolist()
+            if not filler or not leads:
+                continue
+            chosen = [chance.choice(filler) for _ in range(chance.randint(1, 9))]
+            lead = chosen[0]
+            if number % 2:
+                lead = chance.choice(leads)
+                chosen.insert(chance.randint(0, len(chosen)), lead)
+            texts = [self.texts[i].strip() for i in chosen]
+            stories.append((" ".join(t if t[-1:] in ".!?" else t + "." for t in texts), lead))
+        return stories
 
     def classifier(self) -> SignClassifier:
         from sklearn.linear_model import LogisticRegression
@@ -307,8 +349,8 @@ class _Training:
                 arrays[f"{part}_{kind}"] = getattr(matrix, part)
         weights, held = self._regress(similarity)
         rows = self._held_out_rows(similarity, held)
-        features = _features(rows[: self.full], rows[self.is_part], self.part_owner, self.cues)
-        kinds = self.kinds[: self.full]
+        features = _features(rows[self.judged], rows[self.is_part], self.part_owner, self.cues)
+        kinds = self.kinds[self.source[self.judged]]
         model = LogisticRegression(C=1.0, max_iter=1000)
         model.fit(features, kinds, sample_weight=self.balance[kinds])
         stack = np.zeros((len(KINDS), features.shape[1]))
@@ -333,38 +375,50 @@ class _Training:
     def _regress(self, similarity: Array) -> tuple[Array, Array]:
         """Return the weights, and what the regression says of each row held out."""
         settings, marks = self.settings, self.landmarks
-        kernel = np.exp(settings.sharpness * (similarity - 1.0)).astype(np.float64)
-        own = kernel[marks]
+        kernel = np.exp(settings.sharpness * (similarity - 1.0))
         wanted = np.eye(len(self.classes))[self.y[self.source]]
-        weighted = kernel * self.weight[:, None]
-        gram, right = weighted.T @ kernel, weighted.T @ wanted
+        learned = self.weight > 0
+
+        def moments(rows: Array) -> tuple[Array, Array]:
+            gram = np.zeros((len(marks), len(marks)))
+            right = np.zeros((len(marks), len(self.classes)))
+            for start in range(0, len(rows), _CHUNK):
+                chunk = rows[start : start + _CHUNK]
+                part = kernel[chunk].astype(np.float64)
+                weighted = (part * self.weight[chunk][:, None]).T
+                gram += weighted @ part
+                right += weighted @ wanted[chunk]
+            return gram, right
 
         def solve(gram: Array, right: Array, keep: Array) -> Array:
-            matrix = gram + settings.regularization * own[np.ix_(keep, keep)]
+            matrix = gram[np.ix_(keep, keep)]
+            matrix += settings.regularization * kernel[np.ix_(marks[keep], keep)]
             matrix[np.diag_indices_from(matrix)] += 1e-6 * matrix.trace() / len(matrix)
-            return np.asarray(cho_solve(cho_factor(matrix, overwrite_a=True), right))
+            return np.asarray(cho_solve(cho_factor(matrix, overwrite_a=True), right[keep]))
 
+        gram, right = moments(np.flatnonzero(learned))
         weights = solve(gram, right, np.arange(len(marks)))
-        chance = random.Random(settings.seed)
-        fold_of = [chance.randrange(settings.folds) for _ in range(self.groups.max() + 1)]
-        folds = np.array(fold_of)[self.groups[self.source]]
+        folds = self.folds[self.source]
         held = np.zeros_like(wanted)
         for fold in range(settings.folds):
             testing = np.flatnonzero(folds == fold)
-            if not len(testing):
-                continue
-            keep = np.flatnonzero(np.array(fold_of)[self.groups[marks]] != fold)
-            part = kernel[np.ix_(testing, keep)]
-            minus = part * self.weight[testing][:, None]
-            held[testing] = part @ solve(
-                gram[np.ix_(keep, keep)] - minus.T @ part,
-                right[keep] - minus.T @ wanted[testing],
-                keep,
-            )
+            keep = np.flatnonzero(self.folds[marks] != fold)
+            if len(testing):
+                own_gram, own_right = moments(np.flatnonzero((folds == fold) & learned))
+                held[testing] = kernel[np.ix_(testing, keep)] @ solve(
+                    gram - own_gram, right - own_right, keep
+                )
         return weights, held
 
     def _held_out_rows(self, similarity: Array, held: Array) -> Array:
         own = self.groups[self.source][:, None] == self.groups[self.landmarks][None, :]
+        # A story is made of many texts of its fold.
+        stories = self.judged[self.full :]
+        stories_parts = np.flatnonzero(self.is_part)[self.part_owner >= self.full]
+        for rows in (stories, stories_parts):
+            own[rows] = (
+                self.folds[self.source[rows]][:, None] == self.folds[self.landmarks][None, :]
+            )
         nearest = _nearest(np.where(own, -1.0, similarity), self.kinds[self.landmarks])
         return _rows(held, nearest, self.columns)
 
@@ -372,7 +426,7 @@ class _Training:
         signs, none = kinds < len(TIERS), kinds == KINDS.index(NONE)
         lexicon = self.cues[:, : len(TIERS)].any(axis=1)
         reached, threshold = 0.0, 0.5
-        for threshold in np.arange(0.5, 0.2, -0.01):
+        for threshold in np.arange(0.5, 0.34, -0.01):
             reached = float(np.mean((chances >= threshold)[signs] | lexicon[signs]))
             if reached >= self.settings.wanted_recall:
                 break
@@ -420,8 +474,8 @@ def _features(rows: Array, parts: Array, owners: Array, cues: Array) -> Array:
     """
     best = rows.copy()
     np.maximum.at(best, owners, parts)
-    several = np.zeros((len(rows), 1))
-    several[owners] = 1.0
+    # The more parts, the likelier one of them looks like something by chance.
+    several = np.log1p(np.bincount(owners, minlength=len(rows)))[:, None]
     count = len(KINDS)
     chosen = [*range(count - 1), *range(count, count + len(TIERS))]
     return np.hstack([rows, best[:, chosen], several, _CUE_WEIGHT * cues])

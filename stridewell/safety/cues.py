@@ -50,8 +50,9 @@ _SPEAKS_OF = {
         r"\?|^(?:what|why|how|when|which|who|can|could|does|do|is|are|will|would|should)\b"
     ),
     "past": re.compile(
-        r"\b(?:years? (?:ago|back)|yrs? ago|decades?|long ago|(?:19|20)\d\d|back in|used to|"
-        r"as a (?:kid|child|teen\w*|student)|when (?:i|he|she|they) w(?:as|ere)|once had|"
+        r"\b(?:years? (?:ago|back)|yrs? ago|decades?|(?:long|some) time ago|ages ago|long ago|"
+        r"(?:19|20)\d\d|back in|used to|as a (?:kid|child|teen\w*|student)|"
+        r"when (?:i|he|she|they) w(?:as|ere)|once had|"
         r"since then|recovered|healed|sorted|better (?:now|since)|"
         r"in (?:my|his|her) (?:teens|twenties|thirties)|the (?:\w+ies|\d0s))\b"
     ),

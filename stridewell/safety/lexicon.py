@@ -1,11 +1,9 @@
 """Reads the lexicon: takes the YAML files of ``data/safety`` in, hands on concepts and wordings.
 
 ``words.yml`` names concepts (lists of words), ``emergency.yml``, ``same_day.yml`` and
-``crisis.yml``
-hold the signs with their wordings, ``status.yml`` the words that say what a
-message states about
-a sign. ``data/safety/README.md`` explains the notation. A file that cannot be read as meant stops
-the start: an assistant without its lexicon must not run.
+``crisis.yml`` hold the signs with their wordings, ``status.yml`` the words that say what a message
+states about a sign. ``data/safety/README.md`` explains the notation. A file that cannot be read as
+meant stops the start: an assistant without its lexicon must not run.
 """
 
 from __future__ import annotations
@@ -29,10 +27,12 @@ STATUS_KEYS = (
     "deniers", "denial_fillers", "denial_breaks", "denial_void_before", "denial_void_after",
     "all_well", "not_well", "bad_words", "asked_frames", "asked_topics", "asked_void", "what_if",
     "past_marks",
-    "past_sure",
-    "past_void", "first_person", "other_people", "other_pronouns", "yes_words", "that_is_me",
+    "past_sure", "past_void", "past_returns", "asked_by", "answered_no",
+    "first_person", "other_people", "other_pronouns", "yes_words", "that_is_me",
     "not_typos",
 )  # fmt: skip
+# Lists that the lexicon of a model trained earlier may lack.
+LATER_KEYS = frozenset(["past_returns", "asked_by", "answered_no"])
 DEFAULT_WINDOW = 8
 
 
@@ -161,6 +161,9 @@ def load_lexicon(folder: Path) -> Lexicon:
     status = _Reader(folder / STATUS_FILE)
     lists = status.mapping(status.top("status_words"), "status_words")
     for key in STATUS_KEYS:
+        if key not in lists and key in LATER_KEYS:
+            lexicon.status[key] = ()
+            continue
         if key not in lists:
             raise status.fail(status.root, f"the list '{key}' is missing from status_words.")
         lexicon.status[key] = tuple(

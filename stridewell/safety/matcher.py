@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +21,11 @@ MATCHES_PER_WORDING = 8
 STEPS_PER_WORDING = 4000
 NEGATIVE = "neg"
 WELL = "well"
+# "nothing like that" ends a list of denials; "never felt numbness like that" affirms.
+_VAGUE = frozenset(["nothing", "anything", "something", "stuff", "things"])
+# After "... and I haven't" the sentence must be over: "and I don't know what to do" denies nothing.
+_ANSWER_ENDS = frozenset([".", ",", ";", "!", "?", ":", "-", "\n", "and", "so", "any", "have"])
+_YEAR = re.compile(r"(?:19[5-9]|20[0-9])\d|[5-9]0s")
 
 
 @dataclass(frozen=True)
@@ -84,23 +91,13 @@ class Matcher:
                 found.setdefault(self._strings[key], set()).add((start, end))
         return {name: sorted(spans) for name, spans in found.items()}
 
-    def match(self, doc: Doc, needs_elsewhere: frozenset[str] = frozenset()) -> list[Match]:
-        """Return every wording that the message holds, with its status.
-
-        Args:
-            doc: Tokens of the message.
-            needs_elsewhere: Concepts that occur in the messages before; they satisfy ``with``.
-        """
-        return Reading(self, doc, needs_elsewhere).matches()
-
 
 class Reading:
     """One message being read."""
 
-    def __init__(self, matcher: Matcher, doc: Doc, needs_elsewhere: frozenset[str]) -> None:
+    def __init__(self, matcher: Matcher, doc: Doc) -> None:
         self.lexicon = matcher.lexicon
         self.found = matcher.concepts(doc)
-        self.elsewhere = needs_elsewhere
         self.norms = [token.norm_ for token in doc]
         self.lemmas = [token.lemma_ for token in doc]
         self.sentence = [0] * len(doc)
@@ -111,7 +108,9 @@ class Reading:
                 self.sentence[position] = number
         self.place = [i + SENTENCE_GAP * number for i, number in enumerate(self.sentence)]
         self._read_denials()
+        self._read_reported()
         self._read_well()
+        self._read_past()
 
     def status_spans(self, key: str) -> list[Span]:
         return self.found.get(f"status:{key}", [])
@@ -197,7 +196,8 @@ class Reading:
                 ):
                     return True
         return any(
-            end <= span[0] < high for span in self._in_sentence("denial_void_after", number)
+            end <= span[0] < high and self.norms[span[0] - 1] not in _VAGUE
+            for span in self._in_sentence("denial_void_after", number)
         ) and self.norms[start] in (
             "never",
             "havent",
@@ -208,6 +208,22 @@ class Reading:
             "wasnt",
             "didnt",
         )
+
+    def _read_reported(self) -> None:
+        """Deny what somebody asked about, when the answer was no."""
+        bad = _cover(self.status_spans("bad_words"))
+        for _, asked in self.status_spans("asked_by"):
+            number = self.sentence[asked - 1]
+            for start, end in self.status_spans("answered_no"):
+                between = range(asked, start)
+                if (
+                    0 <= self.sentence[start] - number <= 1
+                    and between
+                    and not {"because", "but", "now", "since"} & {self.norms[i] for i in between}
+                    and (end == len(self.norms) or self.norms[end] in _ANSWER_ENDS)
+                ):
+                    self.denied |= bad & set(between)
+                    break
 
     def _read_well(self) -> None:
         not_well = _cover(self.status_spans("not_well"))
@@ -220,9 +236,28 @@ class Reading:
             well.append((start, end))
         self.found[WELL] = well
 
+    def _read_past(self) -> None:
+        """See whether what is told is over, and in which sentences it is told of years ago."""
+        not_well = _cover(self.status_spans("not_well"))
+        self.over = not self.status_spans("past_returns") and any(
+            not set(range(max(0, start - 2), start)) & not_well
+            for start, _ in self.status_spans("past_sure")
+        )
+        recent = str(datetime.date.today().year - 2)
+        self.years = {
+            self.sentence[i]
+            for i, norm in enumerate(self.norms)
+            if _YEAR.fullmatch(norm) and (len(norm) < 4 or norm <= recent)
+        }
+
     # Combining concepts
 
-    def matches(self) -> list[Match]:
+    def matches(self, needs_elsewhere: frozenset[str] = frozenset()) -> list[Match]:
+        """Return every wording that the message holds, with its status.
+
+        Args:
+            needs_elsewhere: Concepts that occur in the messages before; they satisfy ``with``.
+        """
         taken = [
             (match[0][0], match[-1][1])
             for wording in self.lexicon.figurative
@@ -231,7 +266,7 @@ class Reading:
         results: list[Match] = []
         for wording in self.lexicon.wordings:
             if wording.needs and not any(
-                self.found.get(need) or need in self.elsewhere for need in wording.needs
+                self.found.get(need) or need in needs_elsewhere for need in wording.needs
             ):
                 continue
             for spans in self._combinations(wording):
@@ -244,10 +279,12 @@ class Reading:
         return results
 
     def _combinations(self, wording: Wording) -> list[tuple[Span, ...]]:
-        lists = [self.found.get(concept) for concept in wording.concepts]
-        if not all(lists):
-            return []
-        spans = [found for found in lists if found]
+        spans = []
+        for concept in wording.concepts:
+            found = self.found.get(concept)
+            if not found:
+                return []
+            spans.append(found)
         order = sorted(range(len(spans)), key=lambda index: len(spans[index]))
         if wording.ordered:
             order = list(range(len(spans)))
@@ -310,10 +347,11 @@ class Reading:
                 return "denied"
         elif tokens & self.denied:
             return "denied"
-        if all(self._asks(number) for number in numbers):
+        if all(self._asks(number, start) for number in numbers):
             return "asked"
         if any(self._past(number) for number in numbers):
-            return "past" if wording.sign != "cancer" else self._who(start, max(tokens))
+            # Cancer counts however long ago it was.
+            return self._who(start, max(tokens)) if wording.sign == "cancer" else "past"
         return None if wording.mention else self._who(start, max(tokens))
 
     @property
@@ -335,16 +373,22 @@ class Reading:
         """Return whose sign the message speaks of, when no wording located it."""
         return self._who(0, len(self.norms) - 1) if len(self.bounds) == 1 else "self"
 
-    def _asks(self, number: int) -> bool:
+    def _asks(self, number: int, until: int | None = None) -> bool:
         if self._in_sentence("what_if", number):
             return True
         if self._personal(number) or self._in_sentence("asked_void", number):
             return False
         if self._in_sentence("asked_topics", number):
             return True
-        low, _ = self.bounds[number]
+        low, high = self.bounds[number]
+        # "Numb groin, is walking ok?" does not ask about the groin.
+        until = high if until is None else max(until, low + 1)
         return any(
-            (start - low <= 4 or self.norms[start - 1] in (",", "and", "but", "so", ":", "-", "or"))
+            start < until
+            and (
+                start - low <= 4
+                or self.norms[start - 1] in (",", "and", "but", "so", ":", "-", "or")
+            )
             and self.norms[end : end + 1] != ["not"]
             for start, end in self._in_sentence("asked_frames", number)
         )
@@ -352,16 +396,17 @@ class Reading:
     def _personal(self, number: int) -> bool:
         return bool(
             self._in_sentence("first_person", number)
-            or self._in_sentence("other_people", number)
             or self._in_sentence("other_pronouns", number)
+            or any(
+                self.norms[start] not in ("someone", "somebody")
+                for start, _ in self._in_sentence("other_people", number)
+            )
         )
 
     def _past(self, number: int) -> bool:
-        if not self._in_sentence("past_marks", number):
-            return False
-        return bool(self._in_sentence("past_sure", number)) or not self._in_sentence(
-            "past_void", number
-        )
+        if self._in_sentence("past_marks", number):
+            return self.over or not self._in_sentence("past_void", number)
+        return self.over and number in self.years
 
     def _who(self, start: int, last: int) -> str:
         number = self.sentence[start]

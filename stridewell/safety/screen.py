@@ -31,12 +31,11 @@ FRAGMENT_WORDS = 14
 # Below this the classifier doubts a sign that the lexicon takes for somebody's own. The sign's
 # line stays in the reply; only the opening changes.
 DOUBT = 0.1
-# "So should I stop?", "I'm dying to run again": a few words alone must be clearer to open with the
-# crisis text when no wording of the lexicon is in them.
-SHORT_WORDS = 8
-SHORT_CRISIS = 0.8
-# "Goodbye", "I'm done": so few words say nothing that the lexicon would not know.
-BARE_WORDS = 5
+# Without a wording of the lexicon the classifier must be surer of these: runners say that they are
+# done, dying and tired of it all, and speak of bad nights.
+SURER = {"crisis": 0.6, "same_day": 0.5}
+# "Goodbye", "I'm done": one or two words say nothing that the lexicon would not know.
+BARE_WORDS = 2
 # From here on a sign that nobody has, but that is spoken of, gets its line.
 MENTION = 0.6
 
@@ -78,6 +77,9 @@ class SafetyScreen:
         self.spelling = Spelling(self.words)
         self._nlp = make_pipeline(self.words)
         self.matcher = Matcher(lexicon, self._nlp, self.words)
+        # One message is read once, whatever asks for it; the ones before it were read already.
+        self._reading = lru_cache(maxsize=256)(self._read)
+        self._matches = lru_cache(maxsize=256)(self._find)
 
     @classmethod
     def load(
@@ -125,44 +127,37 @@ class SafetyScreen:
         asked = [clean(str(m)[len(BOT_MARK) :]) for m in before if str(m).startswith(BOT_MARK)]
         if not message:
             return NOTHING
-        seen = self._lexicon_sees(message, said)
+        seen = self.matches(message, tuple(said))
         finding = self._weigh(seen, self._judge(text or "", message), message)
         if finding.affirmed or not (said or asked):
             return finding
         together = self._together(message, said, asked)
         return together if together.affirmed else finding
 
-    def _lexicon_sees(self, message: str, said: Sequence[str] = ()) -> list[Match]:
-        return list(_quiet_matches(self, message, tuple(said)))
+    def matches(self, message: str, said: tuple[str, ...] = ()) -> tuple[Match, ...]:
+        """Return the wordings found in a cleaned message, after the ones said before."""
+        return self._matches(message, said)
 
-    def matches(self, message: str, said: tuple[str, ...] = ()) -> list[Match]:
-        """Return the wordings found in a cleaned message (for tests and the benchmark)."""
-        doc = read(self._nlp, self.words, message)
+    def _read(self, text: str) -> Reading:
+        return Reading(self.matcher, read(self._nlp, self.words, text))
+
+    def _find(self, message: str, said: tuple[str, ...]) -> tuple[Match, ...]:
         needs = frozenset(
-            name for earlier in said for name in self._concepts(earlier) if ":" not in name
+            name for earlier in said for name in self._reading(earlier).found if ":" not in name
         )
-        return self._upgraded(self.matcher.match(doc, needs), doc)
-
-    def _upgraded(self, found: list[Match], doc: object) -> list[Match]:
+        reading = self._reading(message)
+        found = tuple(reading.matches(needs))
         # "Can sciatica cause foot drop? I have that": the second half turns the question round.
-        if not found or any(m.status in AFFIRMED for m in found):
+        if any(m.status in AFFIRMED for m in found) or not reading.status_spans("that_is_me"):
             return found
-        reading = Reading(self.matcher, doc, frozenset())  # type: ignore[arg-type]
-        if not reading.status_spans("that_is_me"):
-            return found
-        return [Match(m.wording, m.spans, "self") if m.status == "asked" else m for m in found]
-
-    def _concepts(self, text: str) -> frozenset[str]:
-        return _concept_names(self, text)
+        return tuple(Match(m.wording, m.spans, "self") if m.status == "asked" else m for m in found)
 
     def prepare(self, text: str) -> Prepared:
         """Repair the spelling of a message, cut it and read the rules' cues."""
         repaired = self.spelling.repair(text)
-        doc = read(self._nlp, self.words, repaired)
-        reading = Reading(self.matcher, doc, frozenset())
-        matches = self._upgraded(reading.matches(), doc)
-        parts = tuple(part for part in units(repaired) if part != repaired)
-        return Prepared(repaired, parts, read_cues(reading, matches))
+        cues = read_cues(self._reading(repaired), self.matches(repaired))
+        whole, *others = units(repaired) or [repaired]
+        return Prepared(whole, tuple(others), cues)
 
     def _judge(self, raw: str, message: str) -> Judgment | None:
         if self.classifier is None or self.encoder is None:
@@ -189,10 +184,10 @@ class SafetyScreen:
         found = self._combine(seen, [])
         if judged is None or self.classifier is None:
             return found
-        threshold, mentioned = float(self.classifier.settings["threshold"]), MENTION
-        if not seen and judged.tier == "crisis" and len(message.split()) <= SHORT_WORDS:
-            threshold, mentioned = max(threshold, SHORT_CRISIS), SHORT_CRISIS
-            if len(message.split()) <= BARE_WORDS:
+        threshold = float(self.classifier.settings["threshold"])
+        if not seen:
+            threshold = max(threshold, SURER.get(judged.tier, 0.0))
+            if judged.tier == "crisis" and len(message.split()) <= BARE_WORDS:
                 return found
         if judged.has_it >= threshold:
             # Whose sign it is, the wording knows better than the message as a whole.
@@ -203,13 +198,12 @@ class SafetyScreen:
         mention = judged.mention
         if found.affirmed and judged.has_it < DOUBT and speaks_of(message, mention):
             return Finding(found.tier, found.signs, mention, found.evidence)
-        if not found.tier and 1.0 - judged.probabilities["none"] >= mentioned:
+        if not found.tier and 1.0 - judged.probabilities["none"] >= MENTION:
             return self._combine([], [(judged.tier, judged.signs[judged.tier], mention)])
         return found
 
     def _whose(self, message: str) -> str:
-        doc = read(self._nlp, self.words, message)
-        return Reading(self.matcher, doc, frozenset()).who()
+        return self._reading(message).who()
 
     def _combine(self, seen: Sequence[Match], votes: Sequence[tuple[str, str, str]]) -> Finding:
         entries = [(m.wording.tier, m.wording.sign, m.status, m.wording.id) for m in seen] + [
@@ -232,19 +226,19 @@ class SafetyScreen:
     # Signs that only make sense with the message before
 
     def _together(self, message: str, said: Sequence[str], asked: Sequence[str]) -> Finding:
-        doc = read(self._nlp, self.words, message)
-        reading = Reading(self.matcher, doc, frozenset())
+        reading = self._reading(message)
+        length = len(reading.norms)
         if asked and _opens_with(reading, "yes_words"):
             found = self._answered_yes(asked[-1], said, message)
             if found.affirmed:
                 return found
         if (said and reading.status_spans("that_is_me")) or (
-            said and _opens_with(reading, "yes_words") and len(doc) <= 4
+            said and _opens_with(reading, "yes_words") and length <= 4
         ):
-            last = self._lexicon_sees(said[-1])
+            last = self.matches(said[-1])
             if last and not any(m.status in AFFIRMED for m in last):
                 return self._combine([Match(m.wording, m.spans, "self") for m in last], [])
-        if len(doc) > FRAGMENT_WORDS or not said:
+        if length > FRAGMENT_WORDS or not said:
             return NOTHING
         return self._across(message, said)
 
@@ -253,8 +247,7 @@ class SafetyScreen:
         texts = [statement, *(f"{said[-1]} {statement}" for _ in said[-1:])]
         found = []
         for number, text in enumerate(texts):
-            doc = read(self._nlp, self.words, text)
-            reading = Reading(self.matcher, doc, frozenset())
+            reading = self._reading(text)
             for wording in self.lexicon.wordings:
                 if WELL_CONCEPT in wording.concepts:
                     continue
@@ -262,7 +255,7 @@ class SafetyScreen:
                     continue
                 for spans in reading._combinations(wording):
                     reaches = max(end for _, end in spans)
-                    cut = len(read(self._nlp, self.words, said[-1])) if number else 0
+                    cut = len(self._reading(said[-1]).norms) if number else 0
                     if reaches > cut:
                         found.append(Match(wording, spans, "self"))
         return self._combine(found, [])
@@ -271,8 +264,8 @@ class SafetyScreen:
         for previous in (said[-1:], said[-2:]):
             joined = [part.rstrip(" .!?…,;") for part in previous]
             text = " ".join([*joined, message])
-            cut = len(read(self._nlp, self.words, " ".join(joined)))
-            alone = {m.wording.sign for part in previous for m in self._lexicon_sees(part)}
+            cut = len(self._reading(" ".join(joined)).norms)
+            alone = {m.wording.sign for part in previous for m in self.matches(part)}
             matches = [
                 m
                 for m in self.matches(text)
@@ -288,13 +281,3 @@ WELL_CONCEPT = "well"
 
 def _opens_with(reading: Reading, key: str) -> bool:
     return any(start <= 1 for start, _ in reading.status_spans(key))
-
-
-@lru_cache(maxsize=512)
-def _concept_names(screen: SafetyScreen, text: str) -> frozenset[str]:
-    return frozenset(screen.matcher.concepts(read(screen._nlp, screen.words, text)))
-
-
-@lru_cache(maxsize=256)
-def _quiet_matches(screen: SafetyScreen, text: str, said: tuple[str, ...]) -> tuple[Match, ...]:
-    return tuple(screen.matches(text, said))

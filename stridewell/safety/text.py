@@ -348,12 +348,15 @@ def units(text: str) -> list[str]:
 
     Returns:
         The whole message first, then its parts; at most ``MAX_UNITS`` texts, more for a message of
-        more than ``LONG_TEXT`` characters.
+        more than ``LONG_TEXT`` characters. A sentence said twice counts once.
     """
     most = MAX_UNITS if len(text) <= LONG_TEXT else MAX_UNITS_LONG
     sentences = [part.strip() for part in _SENTENCE.split(text) if part.strip()]
     # A message without any full stop can be a page long: cut it by length as well.
     sentences = [piece for part in sentences for piece in _by_length(part, 60)]
+    if len(set(sentences)) < len(sentences):
+        sentences = list(dict.fromkeys(sentences))
+        text = " ".join(sentences)
     found = [text]
     if len(sentences) > 1:
         found += sentences

@@ -11,6 +11,7 @@ from rasa.shared.nlu.training_data.message import Message
 
 from components.safety_screen import SafetyScreenComponent
 from stridewell.safety import NOTHING, SIGNS, Finding, SafetyScreen, bot_question
+from stridewell.safety.examples import load_examples
 from tests.safety.conftest import DATA
 
 AFFIRMING_NEGATIVES = [
@@ -83,6 +84,170 @@ def test_odd_writing_does_not_hide_a_sign(lexicon_screen: SafetyScreen, text: st
 )
 def test_ordinary_words_are_no_sign(lexicon_screen: SafetyScreen, text: str) -> None:
     assert lexicon_screen.screen(text) == NOTHING
+
+
+# Messages as runners write them; the classifier was not trained on them.
+RUNNERS_TALK = [
+    "My legs are dead today, should I still do the session?",
+    "my legs turned to lead at mile 22",
+    "felt numb when I saw my finish time",
+    "this sciatica is killing my training",
+    "overdid the hills yesterday and now my back is sore",
+    "Cutting down to three runs a week because of my back",
+    "I ran over the bridge and back and my back ached",
+    "Made it round parkrun, just about",
+    "the other times it was my left glute, this time it's my right",
+    "i sleep on my left side, right side, with a pillow between my knees",
+    "pain at the very bottom of my back when I run",
+    "sore sit bones from a new saddle",
+    "my glutes are asleep according to my physio",
+    "dead butt syndrome, do I run on?",
+    "I fell off the couch to 5k wagon",
+    "hit the wall at mile 20 and my back ached",
+    "crashed out of the marathon with back pain",
+    "Run over by work lately so I have no time to train",
+    "I nearly died on that hill lol",
+    "suicide runs at football practice, good or bad for backs?",
+    "life isn't the same without running",
+    "there's no point stretching cold, right?",
+    "can't carry on with the plan, too sore",
+    "I lost it at km 30 and walked home",
+    "lost my running mojo",
+    "lost weight on purpose with running and diet, is my back grateful",
+    "runner's trots on long runs, how do I plan the route?",
+    "my water bottle leaks on the run",
+    "sweat soaked my shorts",
+    "groin strain from sprinting, can I run?",
+    "pulled my groin playing football",
+    "both my calves are tight after speedwork",
+    "my feet went numb from lacing my shoes too tight",
+    "hands numb with cold",
+    "My leg falls asleep on long drives",
+    "mild tingling in the right leg after sitting",
+    "sciatica on the left since March",
+    "sometimes left, sometimes right, never at the same time",
+    "I rolled my ankle on the trail",
+    "stairs hurt my back",
+    "heel drop matters for back pain?",
+    "shoes with a high drop",
+    "weak core, does it cause back pain",
+    "is weakness in my core the reason my back aches",
+    "running in hot weather with back pain",
+    "hot and cold packs for a sore back",
+    "lungs burning on hill reps",
+    "chest strap chafes me",
+    "Cancer Research 10k, beginner with back pain",
+    "a run for mental health",
+    "wake up stiff, eases after ten minutes",
+    "can't sleep the night before a race",
+    "i'm 63 and my back aches after 5k",
+    "what is piriformis syndrome",
+    "is swimming better than running",
+    "can stress cause back pain",
+    "three weeks and not better, what now?",
+    "physio cancelled, feeling low about my running",
+    "I'm heartbroken about my DNF",
+    "this back pain is doing my head in",
+    "my partner runs faster than me, how can I keep up",
+    "my friend swears by barefoot running",
+    "battery dead at mile 20",
+    "dead straight road, dead boring, still did 10k",
+    "I'm dying for a long run",
+    "numbers on my watch don't add up",
+    "can't feel the benefit of stretching",
+    "no energy in my legs after the taper",
+    "I've got a bad back from shifting boxes",
+    "what to wear in the rain, my pants get soaked",
+    "I take ibuprofen before long runs, is that ok?",
+    "had twelve gels during the ultra",
+    "doubled my mileage in two weeks",
+    "out of breath on hills and back ache",
+]
+
+
+@pytest.mark.parametrize("text", RUNNERS_TALK)
+def test_no_wording_of_the_lexicon_is_in_runners_talk(
+    lexicon_screen: SafetyScreen, text: str
+) -> None:
+    assert not lexicon_screen.screen(text).affirmed
+
+
+def test_runners_talk_seldom_opens_with_a_safety_text(screen: SafetyScreen) -> None:
+    # As a share: these are the hardest, and each of them is new to the classifier.
+    opened = [text for text in RUNNERS_TALK if screen.screen(text).affirmed]
+    assert len(opened) <= len(RUNNERS_TALK) / 10, opened
+
+
+def test_runners_talk_is_no_training_example() -> None:
+    examples = {example.text.lower() for example in load_examples(DATA / "examples")}
+    assert not examples & {text.lower() for text in RUNNERS_TALK}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My back has been sore since the winter, and I miss my morning runs. " * 40,
+        "I run three times a week. My left hip gets tight, so I stretch. " * 40,
+    ],
+)
+def test_a_harmless_message_said_often_stays_harmless(screen: SafetyScreen, text: str) -> None:
+    assert not screen.screen(text).affirmed
+
+
+DENIED = [
+    "no numbness in my groin or anything like that. How soon can I run?",
+    "my GP asked about numbness in the saddle area and I said no. Is cycling ok?",
+    "the doctor asked whether I had lost control of my bladder and I haven't",
+    "no chest pain or breathlessness, only my lower back hurts after hills",
+    "tested negative for infection and no fever at all, just back pain",
+    "no thoughts of suicide, only fed up",
+]
+
+
+@pytest.mark.parametrize("text", DENIED)
+def test_a_message_that_only_denies_opens_with_no_safety_text(
+    lexicon_screen: SafetyScreen, text: str
+) -> None:
+    assert lexicon_screen.screen(text).status == "denied"
+
+
+LONG_PAST = [
+    "I had cauda equina surgery in 2011 and recovered completely, is running ok?",
+    "years ago I wet myself after an epidural, never since",
+    "a decade ago both my legs went weak, surgery sorted it out",
+    "back in 2013 I couldn't wee and had emergency surgery. Everything works now.",
+    "I was suicidal as a teenager but I've been well for 15 years",
+]
+
+
+@pytest.mark.parametrize("text", LONG_PAST)
+def test_what_is_long_over_is_read_as_past(lexicon_screen: SafetyScreen, text: str) -> None:
+    assert lexicon_screen.screen(text).status == "past"
+
+
+NOT_OVER = [
+    "I used to be fine, now my groin is numb",
+    "my groin went numb years ago, it went away, now it is back",
+    "had saddle numbness in 2015, fixed by surgery. Last night I wet myself.",
+    "in 2015 both my legs went numb and it never got better",
+    "I had cauda equina in 2012 and recovered, but since last week I can't feel when I wipe again",
+    "asking because my groin is numb and I don't know what to do",
+    "my GP asked about the numbness in my groin and I haven't slept since",
+    "no pain any more, my groin is just numb and it's spreading",
+    "No fever. No cough. Can't feel my bum.",
+    "the physio asked about my bladder and I said I can't pee",
+    "it was all good for years, then yesterday both legs went numb",
+    "nothing wrong with my back but my groin is numb",
+    "numb groin, is walking ok?",
+]
+
+
+@pytest.mark.parametrize("text", NOT_OVER)
+def test_a_sign_next_to_a_denial_or_the_past_is_affirmed(
+    lexicon_screen: SafetyScreen, text: str
+) -> None:
+    finding = lexicon_screen.screen(text)
+    assert (finding.tier, finding.affirmed) == ("emergency", True)
 
 
 # For every sign: somebody has it, another has it, it is denied, it is asked about, it is past.
