@@ -139,7 +139,7 @@ class Site:
         return self._rasa("shell", "--interface", LOOPBACK, "--port", str(self.port))
 
     def _rasa(self, *words: str) -> list[str]:
-        return [sys.executable, "-m", "rasa", *words] + [
+        return [sys.executable, "-m", "stridewell.rasa", *words] + [
             "--model",
             str(self.model),
             "--endpoints",
