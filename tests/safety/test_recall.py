@@ -14,8 +14,8 @@ import pytest
 from benchmarks.safety import load_screen, measure, opening, read_cases, right
 
 FROZEN = Path(__file__).with_name("frozen.jsonl")
-LEAST_RECALL = {"emergency": 0.93, "same_day": 0.94, "crisis": 0.95}
-MOST_OPENINGS = {"denied": 0.23, "asked": 0.08, "past": 0.07, "none": 0.11}
+LEAST_RECALL = {"emergency": 0.95, "same_day": 0.945, "crisis": 0.95}
+MOST_OPENINGS = {"denied": 0.15, "asked": 0.08, "past": 0.07, "none": 0.065}
 LEAST_LINES_KEPT = 0.97
 
 

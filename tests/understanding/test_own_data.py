@@ -16,7 +16,7 @@ from tests.understanding.conftest import Fitted
 
 # Reached with the examples of November 2026: 0.770, with the resembling ones held out together.
 # Two points below; raise it when the figure rises, never lower it.
-FLOOR = 0.75
+FLOOR = 0.79
 NEARLY_EQUAL = 0.97
 EVAL = "STRIDEWELL_EVAL"
 
