@@ -146,7 +146,7 @@ def project_figures(outcome: Outcome, right: Array, questions: list[Question]) -
     # What a threshold could still tell apart: right answers from answers that should not be given.
     given = np.array([best in topics for best in outcome.best]) & (~right | (kinds == IN_SCOPE))
     scores = np.where(given, outcome.scores, 0.0)
-    shares = {kind: float(answered[kinds == kind].mean()) for kind in (NEAR, FAR, HARD)
+    shares = {kind: float((answered & ~right)[kinds == kind].mean()) for kind in (NEAR, FAR, HARD)
               if (kinds == kind).any()}  # fmt: skip
     in_scope = kinds == IN_SCOPE
     return {

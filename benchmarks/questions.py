@@ -32,7 +32,7 @@ class Examples:
 
 @dataclass(frozen=True)
 class Question:
-    """A real question: ``labels`` are the intents that answer it; none when nothing does."""
+    """A real question: ``labels`` name the intents that answer it, if any does."""
 
     text: str
     kind: str
@@ -102,7 +102,7 @@ def _question(row: dict[str, Any], file: str) -> Question:
     if file == "real_inscope":
         return Question(row["text"], IN_SCOPE, labels, strict)
     if file == "real_hard_negatives":
-        return Question(row["text"], HARD, frozenset(), strict)
+        return Question(row["text"], HARD, labels, strict)
     return Question(row["text"], FAR if "oos_far" in labels else NEAR, frozenset(), strict)
 
 
