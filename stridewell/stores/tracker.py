@@ -241,12 +241,7 @@ class SiteTrackerStore(SQLTrackerStore):
         if not new:
             _remember(tracker, len(tracker.events), after)
             return
-        turn = _Turn(
-            tracker.sender_id,
-            [_row(tracker.sender_id, event) for event in new],
-            after,
-            next((e.message_id for e in new if isinstance(e, UserUttered)), None),
-        )
+        turn = _turn(tracker.sender_id, new, after)
         _count(new)
         if self.event_broker:
             await self._stream_new_events(self.event_broker, new, tracker.sender_id)
@@ -262,6 +257,18 @@ class SiteTrackerStore(SQLTrackerStore):
             self._retry_later()
         metrics.store_seconds.labels("write").observe(time.monotonic() - started)
         _remember(tracker, len(tracker.events), last)
+
+    def keep(self, sender_id: str, events: Sequence[Event]) -> None:
+        """Store a turn that was taken without the database, once that is back.
+
+        Args:
+            sender_id: The conversation.
+            events: The turn, from the person's message on.
+        """
+        _count(events)
+        self._waiting.append(_turn(sender_id, events, 0))
+        metrics.turns_waiting.set(len(self._waiting))
+        self._retry_later()
 
     def _new_events(self, tracker: DialogueStateTracker) -> tuple[list[Event], int | None]:
         """Return what the database has not, and the last id that the tracker was read up to."""
@@ -357,6 +364,11 @@ class SiteTrackerStore(SQLTrackerStore):
 
 def _remember(tracker: DialogueStateTracker, stored: int, last: int | None) -> None:
     tracker.stridewell_stored = (stored, last)
+
+
+def _turn(sender_id: str, events: Sequence[Event], after: int | None) -> _Turn:
+    message_id = next((e.message_id for e in events if isinstance(e, UserUttered)), None)
+    return _Turn(sender_id, [_row(sender_id, event) for event in events], after, message_id)
 
 
 def _first_turn(rows: Sequence[Any]) -> int:

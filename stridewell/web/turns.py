@@ -19,11 +19,12 @@ from rasa.core.channels.channel import OutputChannel, UserMessage
 from rasa.core.lock_store import LockError
 from rasa.core.processor import MessageProcessor
 from rasa.core.tracker_store import InMemoryTrackerStore
-from rasa.shared.core.events import Event
+from rasa.shared.core.events import Event, UserUttered
 from sqlalchemy.exc import SQLAlchemyError
 
 from stridewell.content.register import Register
 from stridewell.records import stored_in
+from stridewell.stores.tracker import SiteTrackerStore
 from stridewell.web.errors import ApiError
 from stridewell.web.text import as_plain_text, clean
 from stridewell.web.transcript import (
@@ -164,7 +165,9 @@ class Turns:
             # A safety text needs no database: it is said as if nothing had been said before.
             logger.error("A message with a warning sign is answered without the database.")
             processor = _without_database(agent)
-            return await self._reply(processor, conversation, message["id"], text, text)
+            replies = await self._reply(processor, conversation, message["id"], text, text)
+            await _keep(agent, processor, conversation)
+            return replies
 
     async def _locked_turn(
         self,
@@ -266,3 +269,14 @@ def _without_database(agent: Agent) -> MessageProcessor:
     processor = copy.copy(agent.processor)
     processor.tracker_store = InMemoryTrackerStore(agent.domain)
     return processor
+
+
+async def _keep(agent: Agent, processor: MessageProcessor, conversation: str) -> None:
+    """Have a turn that was taken without the database stored when that is back."""
+    store = stored_in(agent.tracker_store)
+    tracker = await processor.tracker_store.retrieve(conversation)
+    if tracker is None or not isinstance(store, SiteTrackerStore):
+        return
+    events = list(tracker.events)
+    start = next(n for n, event in enumerate(events) if isinstance(event, UserUttered))
+    store.keep(conversation, events[start:])

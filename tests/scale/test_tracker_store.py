@@ -144,6 +144,25 @@ def test_turns_of_an_outage_are_stored_when_it_is_over(
     asyncio.run(talk())
 
 
+def test_a_turn_taken_without_the_database_is_stored_once(
+    domain: Domain, postgresql_url: str, line: type[Line]
+) -> None:
+    async def talk() -> None:
+        wire = line(postgresql_url)
+        store = SiteTrackerStore(domain, url=wire.url)
+        await take_turn(store, "ann", turn("before"))
+        wire.cut()
+        for _ in range(2):  # The answer was lost on its way, and the message sent again.
+            store.keep("ann", turn("during", message_id="m1"))
+        wire.mend()
+        while store.turns_waiting:
+            await asyncio.sleep(0.05)
+        await take_turn(store, "ann", turn("after"))
+        assert await texts(store, "ann") == ["before", "during", "after"]
+
+    asyncio.run(talk())
+
+
 def test_a_short_outage_is_waited_out(
     domain: Domain, postgresql_url: str, line: type[Line]
 ) -> None:
