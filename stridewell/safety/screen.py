@@ -33,7 +33,7 @@ FRAGMENT_WORDS = 14
 DOUBT = 0.1
 # Without a wording of the lexicon the classifier must be surer of these: runners say that they are
 # done, dying and tired of it all, and speak of bad nights.
-SURER = {"crisis": 0.6, "same_day": 0.5}
+SURER = {"crisis": 0.75, "same_day": 0.5}
 # "Goodbye", "I'm done": one or two words say nothing that the lexicon would not know.
 BARE_WORDS = 2
 # From here on a sign that nobody has, but that is spoken of, gets its line.
