@@ -16,6 +16,8 @@ from rasa.core.tracker_store import SQLTrackerStore, TrackerStore
 from rasa.shared.core.domain import Domain
 
 EMERGENCY = "emergency help now."
+# No sign by itself, an emergency together.
+LEFT, RIGHT = "pins and needles in my left leg", "and in the right one"
 SAME_DAY_SELF, SAME_DAY_OTHER = "Please get medical help today.", "They should be seen by a doctor"
 CRISIS_SELF, CRISIS_OTHER = "I'm really sorry that you are going", "Thank you for looking out"
 
@@ -137,7 +139,7 @@ def test_a_denied_sign_with_a_question_gets_the_answer_then_the_line(ask: Ask) -
 
 
 def test_a_sign_split_over_two_messages_is_seen(ask: Ask) -> None:
-    assert EMERGENCY in ask("I can't feel it", "when I wipe")[0]
+    assert EMERGENCY in ask(LEFT, RIGHT)[0]
 
 
 def test_a_sign_after_two_messages_that_were_not_understood_is_seen(ask: Ask) -> None:
@@ -153,13 +155,13 @@ def test_a_second_emergency_gets_the_text_again(ask: Ask) -> None:
 
 
 def test_the_sign_of_one_person_does_not_reach_another(agent: Agent) -> None:
-    talk(agent, "one of two", "I can't feel it")
-    assert EMERGENCY not in " ".join(talk(agent, "other of two", "when I wipe"))
+    talk(agent, "one of two", LEFT)
+    assert EMERGENCY not in " ".join(talk(agent, "other of two", RIGHT))
 
 
 def test_a_sign_of_a_session_long_over_is_not_read_into_a_new_one(ask: Ask) -> None:
     # Two people on one device: /session_start is what Rasa does after the time-out.
-    assert EMERGENCY not in " ".join(ask("I can't feel it", "/session_start", "when I wipe"))
+    assert EMERGENCY not in " ".join(ask(LEFT, "/session_start", RIGHT))
 
 
 @pytest.mark.parametrize("fault", ["locked", "read-only", "gone"])
