@@ -1,4 +1,4 @@
-"""A screen with a trained classifier and one with the lexicon alone, for the safety tests."""
+"""The screen of the trained model and one with the lexicon alone, for the safety tests."""
 
 from __future__ import annotations
 
@@ -6,31 +6,27 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.safety import nlu_questions
-from stridewell.encoder import shared_encoder
+from benchmarks.safety import load_screen
 from stridewell.safety import SafetyScreen
-from stridewell.safety.classifier import SignClassifier, train
-from stridewell.safety.examples import load_examples
+from stridewell.safety.classifier import SignClassifier
 
 DATA = Path(__file__).parents[2] / "data" / "safety"
 
 
 @pytest.fixture(scope="session")
 def lexicon_screen() -> SafetyScreen:
+    """What is left without the classifier."""
     return SafetyScreen.load(DATA)
 
 
 @pytest.fixture(scope="session")
-def classifier(lexicon_screen: SafetyScreen) -> SignClassifier:
-    # Every fifth ordinary question of the training data is enough here, and quicker.
-    return train(
-        load_examples(DATA / "examples"),
-        shared_encoder().encode,
-        lexicon_screen,
-        nlu_questions()[::5],
-    )
+def screen(model_path: Path) -> SafetyScreen:
+    """The screen as the dialogue server loads it."""
+    return load_screen(model_path)
 
 
 @pytest.fixture(scope="session")
-def screen(lexicon_screen: SafetyScreen, classifier: SignClassifier) -> SafetyScreen:
-    return SafetyScreen(lexicon_screen.lexicon, classifier, shared_encoder())
+def classifier(screen: SafetyScreen) -> SignClassifier:
+    """The trained classifier in it."""
+    assert screen.classifier
+    return screen.classifier
