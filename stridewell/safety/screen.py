@@ -82,6 +82,7 @@ class SafetyScreen:
         # One message is read once, whatever asks for it; the ones before it were read already.
         self._reading = lru_cache(maxsize=256)(self._read)
         self._matches = lru_cache(maxsize=256)(self._find)
+        self._judgment = lru_cache(maxsize=256)(self._classify)
 
     @classmethod
     def load(
@@ -167,11 +168,7 @@ class SafetyScreen:
         if not any(character.isalpha() for character in message):
             return None
         try:
-            prepared = self.prepare(message)
-            # The pipeline has encoded the raw text already; its vector comes from the cache.
-            whole = raw if prepared.text == raw.strip() else prepared.text
-            vectors = self.encoder.encode([whole, *prepared.parts])
-            return self.classifier.judge(prepared, vectors)
+            return self._judgment(raw, message)
         except Exception as error:
             if not self._complained:
                 logger.error(
@@ -180,6 +177,15 @@ class SafetyScreen:
                 )
                 self._complained = True
             return None
+
+    def _classify(self, raw: str, message: str) -> Judgment:
+        assert self.classifier
+        assert self.encoder
+        prepared = self.prepare(message)
+        # The pipeline has encoded the raw text already; its vector comes from the cache.
+        whole = raw if prepared.text == raw.strip() else prepared.text
+        vectors = self.encoder.encode([whole, *prepared.parts])
+        return self.classifier.judge(prepared, vectors)
 
     def _weigh(self, seen: Sequence[Match], judged: Judgment | None, message: str) -> Finding:
         """Join both ways of seeing: either is enough for a sign."""

@@ -10,7 +10,9 @@ import pytest
 from rasa.shared.nlu.training_data.message import Message
 
 from components.safety_screen import SafetyScreenComponent
+from stridewell.encoder import Array
 from stridewell.safety import NOTHING, SIGNS, Finding, SafetyScreen, bot_question
+from stridewell.safety.classifier import Judgment, Prepared
 from stridewell.safety.examples import load_examples
 from tests.safety.conftest import DATA
 
@@ -491,3 +493,19 @@ def test_a_changed_example_is_trained_anew(tmp_path: Path) -> None:
     before = SafetyScreenComponent.fingerprint_addon(config)
     (tmp_path / "safety/examples/crisis.yml").write_text("safety_examples: []\n")
     assert SafetyScreenComponent.fingerprint_addon(config) != before
+
+
+def test_a_message_is_judged_once_also_when_it_is_read_with_the_ones_before(
+    screen: SafetyScreen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert screen.classifier
+    judge, judged = screen.classifier.judge, []
+
+    def counted(prepared: Prepared, vectors: Array) -> Judgment:
+        judged.append(prepared)
+        return judge(prepared, vectors)
+
+    monkeypatch.setattr(screen.classifier, "judge", counted)
+    text = "does a wobbly pavement matter for my back"
+    assert screen.screen(text) == screen.screen(text, ["my left knee creaks"])
+    assert len(judged) == 1
