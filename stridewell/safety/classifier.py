@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -42,6 +42,8 @@ NGRAMS: dict[str, dict[str, Any]] = {
 }
 _CUE_WEIGHT, _SCALE = 2.0, 4.0
 _CHUNK = 2000
+# From this many words on a question is a story of somebody, and its sentences teach as well.
+STORY_WORDS = 25
 
 
 @dataclass(frozen=True)
@@ -248,9 +250,12 @@ class _Training:
         known = {example.text.lower() for example in chosen}
         questions = sorted({text for text in ordinary if text.lower() not in known})
         chance.shuffle(questions)
+        questions.sort(key=lambda text: len(text.split()) < STORY_WORDS)
         chosen += [Example(text) for text in questions]
         # The last questions only teach the regression: cutting and reading all takes too long.
-        self.full = len(chosen) - max(0, len(questions) - settings.ordinary_stacked)
+        stories_told = sum(len(text.split()) >= STORY_WORDS for text in questions)
+        read = max(settings.ordinary_stacked, stories_told)
+        self.full = len(chosen) - max(0, len(questions) - read)
         prepared = [preparer.prepare(example.text) for example in chosen[: self.full]]
         rest = [example.text for example in chosen[self.full :]]
         self.texts = [p.text for p in prepared] + rest
@@ -267,7 +272,6 @@ class _Training:
         fold_of = np.array([chance.randrange(settings.folds) for _ in range(self.groups.max() + 1)])
         self.folds = fold_of[self.groups]
         self.by_hand = np.array([text.lower() in known for text in (e.text for e in chosen)])
-        self.landmarks = self._choose_landmarks(own)
         stories = self._tell_stories(chance)
         told = [preparer.prepare(text) for text, _ in stories]
         copies = [i for i, e in enumerate(chosen) if e.status]
@@ -294,15 +298,31 @@ class _Training:
         self.weight = self.balance[self.kinds[self.source]]
         self.weight[count : count + len(copies)] *= settings.noise_weight
         self.weight[count + len(copies) :] = 0.0
+        # No part of an ordinary message is a sign either.
+        ordinary = self.kinds[self.source] == KINDS.index(NONE)
+        told_part = np.zeros(len(self.all_texts), dtype=bool)
+        told_part[self.is_part] = self.part_owner >= self.full
+        learned = ordinary & self.is_part & ~told_part
+        self.weight[learned] = settings.noise_weight * self.balance[KINDS.index(NONE)]
+        self.landmarks = self._choose_landmarks(learned)
 
-    def _choose_landmarks(self, own: Array) -> Array:
-        none = KINDS.index(NONE)
-        signs = np.flatnonzero(self.kinds != none)
-        questions = np.flatnonzero((self.kinds == none) & ~self.by_hand)
-        like = np.sort(own[questions] @ own[signs].T, axis=1)[:, -3:].mean(axis=1)
-        # The ordinary questions that most resemble a sign teach most.
-        hardest = questions[np.argsort(-like, kind="stable")[: self.settings.ordinary_landmarks]]
-        return np.sort(np.concatenate([np.flatnonzero(self.by_hand), hardest]))
+    def _choose_landmarks(self, ordinary_parts: Array) -> Array:
+        """Return the rows that the regression leans on: all written for it, and the hardest others.
+
+        Args:
+            ordinary_parts: (rows,) which are parts of ordinary messages.
+        """
+        count = len(self.texts)
+        signs = np.flatnonzero(self.kinds != KINDS.index(NONE))
+        questions = (self.kinds == KINDS.index(NONE)) & ~self.by_hand
+        others = np.concatenate([np.flatnonzero(questions), np.flatnonzero(ordinary_parts)])
+        _, first = np.unique([self.all_texts[i] for i in others], return_index=True)
+        others = others[np.sort(first)]
+        alike = self.vectors[others] @ self.vectors[signs].T
+        like = np.partition(alike, -3, axis=1)[:, -3:].mean(axis=1)
+        # The ordinary texts that most resemble a sign teach most.
+        hardest = others[np.argsort(-like, kind="stable")[: self.settings.ordinary_landmarks]]
+        return np.sort(np.concatenate([np.flatnonzero(self.by_hand[:count]), hardest]))
 
     def _tell_stories(self, chance: random.Random) -> list[tuple[str, int]]:
         """Join ordinary texts of one fold, some of them around a sign, to long messages.
@@ -336,20 +356,24 @@ class _Training:
         similarity = shares[0] * (self.vectors @ self.vectors[marks].T)
         arrays: dict[str, Array] = {
             "vectors": self.vectors[marks].astype(np.float16),
-            "kinds": self.kinds[marks],
+            "kinds": self.kinds[self.source[marks]],
         }
         vocabularies: dict[str, list[str]] = {}
         for share, (kind, ngrams) in zip(shares[1:], NGRAMS.items(), strict=True):
-            tfidf = TfIdf.fit(ngrams, [self.texts[i] for i in marks])
-            matrix = tfidf.rows([self.texts[i] for i in marks]).T.tocsr()
-            similarity += share * (tfidf.rows(self.all_texts) @ matrix).toarray()
+            tfidf = TfIdf.fit(ngrams, [self.all_texts[i] for i in marks])
+            matrix = tfidf.rows([self.all_texts[i] for i in marks]).T.tocsr()
+            ngrams_of = tfidf.rows(self.all_texts)
+            for rows in _chunks(len(self.all_texts)):
+                similarity[rows] += share * (ngrams_of[rows] @ matrix).toarray()
             vocabularies[kind] = tfidf.vocabulary
             arrays[f"idf_{kind}"] = tfidf.idf
             for part in ("data", "indices", "indptr"):
                 arrays[f"{part}_{kind}"] = getattr(matrix, part)
+        nearest = self._held_out_nearest(similarity)
         weights, held = self._regress(similarity)
-        rows = self._held_out_rows(similarity, held)
-        features = _features(rows[self.judged], rows[self.is_part], self.part_owner, self.cues)
+        del similarity
+        said = _rows(held, nearest, self.columns)
+        features = _features(said[self.judged], said[self.is_part], self.part_owner, self.cues)
         kinds = self.kinds[self.source[self.judged]]
         model = LogisticRegression(C=1.0, max_iter=1000)
         model.fit(features, kinds, sample_weight=self.balance[kinds])
@@ -373,21 +397,28 @@ class _Training:
         return SignClassifier(arrays, description)
 
     def _regress(self, similarity: Array) -> tuple[Array, Array]:
-        """Return the weights, and what the regression says of each row held out."""
+        """Return the weights, and what the regression says of each row held out.
+
+        Overwrites ``similarity`` with the kernel: it is the largest thing in memory.
+        """
         settings, marks = self.settings, self.landmarks
-        kernel = np.exp(settings.sharpness * (similarity - 1.0))
+        kernel = similarity
+        kernel -= 1.0
+        kernel *= settings.sharpness
+        np.exp(kernel, out=kernel)
         wanted = np.eye(len(self.classes))[self.y[self.source]]
         learned = self.weight > 0
 
         def moments(rows: Array) -> tuple[Array, Array]:
             gram = np.zeros((len(marks), len(marks)))
             right = np.zeros((len(marks), len(self.classes)))
-            for start in range(0, len(rows), _CHUNK):
-                chunk = rows[start : start + _CHUNK]
-                part = kernel[chunk].astype(np.float64)
-                weighted = (part * self.weight[chunk][:, None]).T
-                gram += weighted @ part
-                right += weighted @ wanted[chunk]
+            for taken in _chunks(len(rows)):
+                chunk = rows[taken]
+                root = np.sqrt(self.weight[chunk])[:, None]
+                part = kernel[chunk] * root
+                # A matrix times itself: numpy computes one half only.
+                gram += part.T @ part
+                right += part.T @ (root * wanted[chunk])
             return gram, right
 
         def solve(gram: Array, right: Array, keep: Array) -> Array:
@@ -402,25 +433,31 @@ class _Training:
         held = np.zeros_like(wanted)
         for fold in range(settings.folds):
             testing = np.flatnonzero(folds == fold)
-            keep = np.flatnonzero(self.folds[marks] != fold)
+            keep = np.flatnonzero(folds[marks] != fold)
             if len(testing):
                 own_gram, own_right = moments(np.flatnonzero((folds == fold) & learned))
-                held[testing] = kernel[np.ix_(testing, keep)] @ solve(
-                    gram - own_gram, right - own_right, keep
-                )
+                np.subtract(gram, own_gram, out=own_gram)
+                own_weights = solve(own_gram, right - own_right, keep)
+                for taken in _chunks(len(testing)):
+                    chunk = testing[taken]
+                    held[chunk] = kernel[np.ix_(chunk, keep)] @ own_weights
         return weights, held
 
-    def _held_out_rows(self, similarity: Array, held: Array) -> Array:
-        own = self.groups[self.source][:, None] == self.groups[self.landmarks][None, :]
+    def _held_out_nearest(self, similarity: Array) -> Array:
+        """Return the similarity to the nearest landmark of each kind, a text's like left out."""
         # A story is made of many texts of its fold.
-        stories = self.judged[self.full :]
-        stories_parts = np.flatnonzero(self.is_part)[self.part_owner >= self.full]
-        for rows in (stories, stories_parts):
-            own[rows] = (
-                self.folds[self.source[rows]][:, None] == self.folds[self.landmarks][None, :]
-            )
-        nearest = _nearest(np.where(own, -1.0, similarity), self.kinds[self.landmarks])
-        return _rows(held, nearest, self.columns)
+        of_story = np.zeros(len(similarity), dtype=bool)
+        of_story[self.judged[self.full :]] = True
+        of_story[np.flatnonzero(self.is_part)[self.part_owner >= self.full]] = True
+        groups, folds = self.groups[self.source], self.folds[self.source]
+        found = []
+        for rows in _chunks(len(similarity)):
+            own = groups[rows, None] == groups[self.landmarks][None, :]
+            of_fold = folds[rows, None] == folds[self.landmarks][None, :]
+            own[of_story[rows]] = of_fold[of_story[rows]]
+            apart = np.where(own, np.float32(-1.0), similarity[rows])
+            found.append(_nearest(apart, self.kinds[self.source[self.landmarks]]))
+        return np.concatenate(found)
 
     def _threshold(self, chances: Array, kinds: Array) -> dict[str, float]:
         signs, none = kinds < len(TIERS), kinds == KINDS.index(NONE)
@@ -456,6 +493,12 @@ def _nearest(similarity: Array, kinds: Array) -> Array:
         if columns.shape[1]:
             found[:, number] = columns.max(axis=1)
     return found
+
+
+def _chunks(count: int) -> Iterator[slice]:
+    """Cut ``count`` rows into slices that need little memory at a time."""
+    for start in range(0, count, _CHUNK):
+        yield slice(start, start + _CHUNK)
 
 
 def _rows(regression: Array, nearest: Array, columns: Array) -> Array:

@@ -34,6 +34,8 @@ DOUBT = 0.1
 # Without a wording of the lexicon the classifier must be surer of these: runners say that they are
 # done, dying and tired of it all, and speak of bad nights.
 SURER = {"crisis": 0.75, "same_day": 0.5}
+# The more somebody tells, the likelier a sentence sounds like a sign by chance.
+LONG_WORDS, LONG_EMERGENCY = 25, 0.5
 # So few words must be clearer still to open with the crisis text: "no I'd rather not".
 SHORT_WORDS, SHORT_CRISIS = 5, 0.9
 # "Goodbye", "I'm done": one or two words say nothing that the lexicon would not know.
@@ -194,10 +196,13 @@ class SafetyScreen:
             return found
         threshold = float(self.classifier.settings["threshold"])
         if not seen:
+            words = len(message.split())
             threshold = max(threshold, SURER.get(judged.tier, 0.0))
-            if judged.tier == "crisis" and len(message.split()) <= SHORT_WORDS:
+            if words > LONG_WORDS:
+                threshold = max(threshold, LONG_EMERGENCY)
+            if judged.tier == "crisis" and words <= SHORT_WORDS:
                 threshold = max(threshold, SHORT_CRISIS)
-                if len(message.split()) <= BARE_WORDS:
+                if words <= BARE_WORDS:
                     return found
         if judged.has_it >= threshold:
             # Whose sign it is, the wording knows better than the message as a whole.
