@@ -70,7 +70,7 @@ format: .venv/.dev ## Format the code
 	@$(PYTHON) -m ruff format $(CHECKED)
 
 test: setup-dev lint train ## Check everything
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 bench-nlu: .venv/.dev ## Compare the understanding: make bench-nlu DATA=folder [EVAL=folder]
 	@$(PYTHON) -m benchmarks.nlu "$(DATA)" --stock $(if $(EVAL),--eval "$(EVAL)")

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,38 @@ import pytest
 
 from stridewell import run as launcher
 from stridewell.processes import Site, wait_until
-from stridewell.shell import free_port
 from stridewell.train import MODEL, train
+from tests.side_by_side import free_port
+
+# Which folders one process tests, one after another, because they share servers or load the same
+# model. When several processes test, each takes the next group as soon as it has time. So the
+# long ones stand first.
+GROUPS = (
+    ("messaging",),
+    ("website", "browser"),
+    ("safety",),
+    ("handoff",),
+    ("scale",),
+    ("dialogue",),
+    ("serving", "stories"),
+    ("understanding",),
+    ("content", "actions"),
+)
+ELSEWHERE = {"safety/test_logs.py": "serving"}  # It asks the servers of that group.
+
+
+@pytest.hookimpl(tryfirst=True)  # Before pytest-xdist reads the groups.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tell pytest-xdist which tests belong together, and put the long groups first."""
+    place = {folder: place for place, group in enumerate(GROUPS) for folder in group}
+    here = Path(__file__).parent
+    group_of = {}
+    for item in items:
+        path = item.path.relative_to(here)
+        group_of[item] = place[ELSEWHERE.get(path.as_posix(), path.parts[0])]
+        item.add_marker(pytest.mark.xdist_group("-".join(GROUPS[group_of[item]])))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=group_of.__getitem__)
 
 
 @pytest.fixture(scope="session")
@@ -109,6 +140,13 @@ def server(model_path: Path) -> Iterator[Server]:
         running = start_server(Path(folder), model_path)
         yield running
         launcher.stop(running.supervisor)
+
+
+@pytest.fixture(scope="session")
+def at_the_end() -> Iterator[ExitStack]:
+    """Takes what several folders of tests share, and closes it after the last test."""
+    with ExitStack() as stack:
+        yield stack
 
 
 def in_ci() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from tests.website.site import running_site
 
 
 @pytest.fixture(scope="session")
-def site(model_path: Path) -> Server:
+def site(model_path: Path, at_the_end: ExitStack) -> Server:
     """A running site."""
-    return running_site(model_path)
+    return running_site(model_path, at_the_end)
 
 
 # Not for the whole session: Playwright keeps an event loop in this thread as long as it lives.

@@ -21,7 +21,6 @@ import yaml
 
 from stridewell import run as launcher
 from stridewell.processes import wait_until
-from stridewell.shell import free_port
 from tests.conftest import Server, start_server
 from tests.messaging.fakes import (
     Fake,
@@ -32,6 +31,7 @@ from tests.messaging.fakes import (
     Shown,
 )
 from tests.services import database_url, postgresql_url  # noqa: F401
+from tests.side_by_side import free_port
 
 T = TypeVar("T")
 PUBLIC_URL = "https://bot.example.test"

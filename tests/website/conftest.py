@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,9 @@ from tests.website.site import Client, running_site
 
 
 @pytest.fixture(scope="session")
-def site(model_path: Path) -> Server:
+def site(model_path: Path, at_the_end: ExitStack) -> Server:
     """A running site."""
-    return running_site(model_path)
+    return running_site(model_path, at_the_end)
 
 
 @pytest.fixture

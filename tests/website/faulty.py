@@ -22,8 +22,8 @@ from sanic import Sanic
 from sanic.app import TouchUp
 
 from channels.website import WebsiteInput
-from stridewell.shell import free_port
 from stridewell.web.settings import WebsiteSettings
+from tests.side_by_side import free_port
 
 _rewrite = TouchUp.run
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import http.client
 import json
 import os
@@ -10,6 +9,7 @@ import secrets
 import socket
 import sqlite3
 import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -31,22 +31,20 @@ UNLIMITED = {
 
 
 @cache
-def running_site(model: Path) -> Server:
+def running_site(model: Path, at_the_end: ExitStack) -> Server:
     """Start a site without rate limits; it is stopped when the tests end."""
-    # Removed at exit, not by a fixture: two folders of tests share the site.
-    folder = tempfile.TemporaryDirectory(prefix="stridewell-web-")
+    folder = at_the_end.enter_context(tempfile.TemporaryDirectory(prefix="stridewell-web-"))
     before = {name: os.environ.get(name) for name in UNLIMITED}
     os.environ.update(UNLIMITED)
     try:
-        running = start_server(Path(folder.name), model)
+        running = start_server(Path(folder), model)
     finally:
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-    atexit.register(folder.cleanup)
-    atexit.register(launcher.stop, running.supervisor)
+    at_the_end.callback(launcher.stop, running.supervisor)
     return running
 
 

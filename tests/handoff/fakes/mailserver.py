@@ -14,8 +14,8 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
-from stridewell.shell import free_port
 from tests.handoff.fakes.faults import Fault, FaultPlan
+from tests.side_by_side import free_port
 
 USERNAME, PASSWORD = "assistant@clinic.example", "a-password-for-tests"
 
