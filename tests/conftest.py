@@ -22,35 +22,39 @@ from stridewell.processes import Site, wait_until
 from stridewell.train import MODEL, train
 from tests.side_by_side import free_port
 
-# Which folders one process tests, one after another, because they share servers or load the same
-# model. When several processes test, each takes the next group as soon as it has time. So the
-# long ones stand first.
+# Tests that one process runs, in this order, because they share servers or load the same model.
+# When several processes run the tests, each takes the next group as soon as it has time: the long
+# ones stand first.
 GROUPS = (
-    ("messaging",),
+    # The dialogues are had while the outage that the messaging apps go through takes its minute.
+    ("messaging", "dialogue", "messaging/test_what_an_outage_leaves.py"),
     ("website", "browser"),
     ("safety",),
-    ("handoff",),
+    ("serving", "safety/test_logs.py", "stories"),
     ("scale",),
-    ("dialogue",),
-    ("serving", "stories"),
     ("understanding",),
+    ("handoff",),
     ("content", "actions"),
 )
-ELSEWHERE = {"safety/test_logs.py": "serving"}  # It asks the servers of that group.
+PLACES = {
+    name: (number, place) for number, group in enumerate(GROUPS) for place, name in enumerate(group)
+}
+OTHERS = (len(GROUPS) - 1, len(GROUPS[-1]))  # What isn't named comes last.
+
+
+def place_of(item: pytest.Item) -> tuple[int, int]:
+    """Return the number of a test's group and its place there, by its file or its folder."""
+    path = item.path.relative_to(Path(__file__).parent)
+    return PLACES.get(path.as_posix()) or PLACES.get(path.parts[0], OTHERS)
 
 
 @pytest.hookimpl(tryfirst=True)  # Before pytest-xdist reads the groups.
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tell pytest-xdist which tests belong together, and put the long groups first."""
-    place = {folder: place for place, group in enumerate(GROUPS) for folder in group}
-    here = Path(__file__).parent
-    group_of = {}
+    """Put the tests in order, and tell pytest-xdist which belong together."""
+    items.sort(key=place_of)
     for item in items:
-        path = item.path.relative_to(here)
-        group_of[item] = place[ELSEWHERE.get(path.as_posix(), path.parts[0])]
-        item.add_marker(pytest.mark.xdist_group("-".join(GROUPS[group_of[item]])))
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        items.sort(key=group_of.__getitem__)
+        name = GROUPS[place_of(item)[0]][0]
+        item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(scope="session")

@@ -47,11 +47,11 @@ def test_the_worked_example_leaves_only_what_the_readme_says(project: Path) -> N
         text = file.read_text(encoding="utf-8")
         assert text.count(f"\n{line}\n") == 1
         file.write_text(text.replace(f"\n{line}\n", f"\n{line}\n{block}"), encoding="utf-8")
-        assert check(project).returncode == 1
+        result = check(project)
+        assert result.returncode == 1
     (said,) = SAID.findall(README)
-    findings = check(project).stdout
-    assert said.strip() in findings
-    assert "1 finding in 1 file" in findings
+    assert said.strip() in result.stdout
+    assert "1 finding in 1 file" in result.stdout
 
 
 def test_every_file_and_folder_that_the_readme_names_exists() -> None:

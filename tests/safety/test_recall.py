@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
-from benchmarks.safety import load_screen, measure, opening, read_cases, right
+from benchmarks.safety import measure, opening, read_cases, right
+from stridewell.safety import SafetyScreen
 
 FROZEN = Path(__file__).with_name("frozen.jsonl")
 LEAST_RECALL = {"emergency": 0.95, "same_day": 0.945, "crisis": 0.95}
@@ -30,9 +31,9 @@ class Outcome(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def outcomes(model_path: Path) -> list[Outcome]:
+def outcomes(screen: SafetyScreen) -> list[Outcome]:
     """What the trained screen makes of the frozen set."""
-    results, _ = measure(load_screen(model_path), read_cases(FROZEN))
+    results, _ = measure(screen, read_cases(FROZEN))
     return [
         Outcome(
             case.tier,
