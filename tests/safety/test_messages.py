@@ -11,12 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from rasa.core.agent import Agent
 from rasa.core.tracker_store import SQLTrackerStore, TrackerStore
 from rasa.shared.core.domain import Domain
 
-PATIENCE = "PRAGMA busy_timeout = 500"
 EMERGENCY = "emergency help now."
 # No sign by itself, an emergency together.
 LEFT, RIGHT = "pins and needles in my left leg", "and in the right one"
@@ -172,8 +170,6 @@ def test_the_text_arrives_without_the_database(
 ) -> None:
     database = tmp_path / "conversations.db"
     store = SQLTrackerStore(agent.domain or Domain.empty(), dialect="sqlite", db=str(database))
-    # A locked database is waited for in vain, several times; half a second each is enough.
-    sa.event.listen(store.engine, "connect", lambda line, _: line.execute(PATIENCE))
     broken = Agent.load(str(model_path), tracker_store=TrackerStore.create(store))
     talk(broken, "somebody", "hello")
     lock = sqlite3.connect(database)
