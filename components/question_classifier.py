@@ -6,10 +6,12 @@ Takes the text and its sentence vector; hands on ``intent``, ``intent_ranking`` 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from dataclasses import asdict, astuple, dataclass, fields
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from stridewell import encoder, integer_kernels, intent_model, tfidf
 from stridewell.encoder import Array
 from stridewell.intent_model import (
     IntentModel,
@@ -89,6 +92,14 @@ class QuestionClassifier(IntentClassifier, GraphComponent):
             "ranking_length": 10,
             "model": {},
         }
+
+    @classmethod
+    def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
+        """Return a hash of the code that learns, so that a changed one learns anew."""
+        digest = hashlib.sha256()
+        for module in (encoder, integer_kernels, intent_model, tfidf):
+            digest.update(Path(str(module.__file__)).read_bytes())
+        return digest.hexdigest()
 
     @classmethod
     def validate_config(cls, config: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ from rasa.shared.nlu.constants import TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from stridewell import encoder, integer_kernels, tfidf
 from stridewell.encoder import Array, EncoderError, shared_encoder
 from stridewell.safety import NOTHING, Finding, LexiconError, SafetyScreen
 from stridewell.safety import classifier as classifier_module
@@ -59,7 +60,8 @@ class SafetyScreenComponent(GraphComponent):
         digest = hashlib.sha256()
         folder = _data_folder(config)
         code = Path(classifier_module.__file__).parent
-        for path in [*sorted(folder.rglob("*.yml")), *sorted(code.glob("*.py"))]:
+        shared = [Path(str(module.__file__)) for module in (encoder, integer_kernels, tfidf)]
+        for path in [*sorted(folder.rglob("*.yml")), *sorted(code.glob("*.py")), *shared]:
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
         return digest.hexdigest()
 

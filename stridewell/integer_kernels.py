@@ -109,10 +109,26 @@ def _looked_up(node: NodeProto, weights: _Stored) -> list[NodeProto]:
 def _product(node: NodeProto, weights: _Stored) -> NodeProto:
     rows, columns = weights.integers.dims
     name = weights.integers.name
+    return product(node.input[0], f"{name}_blocks", f"{name}_scales", node.output[0], rows, columns)
+
+
+def product(
+    factor: str, blocks: str, scales: str, result: str, rows: int, columns: int
+) -> NodeProto:
+    """Return a node that multiplies floats with integers in blocks.
+
+    Args:
+        factor: Name of the floats, (n, rows).
+        blocks: Name of the integers around 128, (columns, rows / BLOCK, BLOCK), uint8.
+        scales: Name of their scales, (columns * rows / BLOCK), float32.
+        result: Name of the product, (n, columns).
+        rows: What is summed over.
+        columns: What comes out.
+    """
     return helper.make_node(
         "MatMulNBits",
-        [node.input[0], f"{name}_blocks", f"{name}_scales"],
-        [node.output[0]],
+        [factor, blocks, scales],
+        [result],
         domain="com.microsoft",
         K=rows,
         N=columns,

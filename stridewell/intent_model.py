@@ -23,9 +23,12 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 from stridewell.encoder import Array
-from stridewell.tfidf import TfIdf
+from stridewell.products import FixedVectors
+from stridewell.tfidf import Rows, TfIdf
 
-FORMAT = 2
+FORMAT = 3
+# How many rows are computed at a time.
+CHUNK = 1000
 NGRAMS: dict[str, dict[str, Any]] = {
     "characters": {"analyzer": "char_wb", "ngram_range": (2, 5)},
     "words": {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b"},
@@ -103,9 +106,11 @@ class IntentModel:
         self.labels: list[str] = []
         self._curve = (1.0, 0.0)
         self._tfidf: dict[str, TfIdf] = {}
-        # Examples' n-grams, one row for each n-gram: a text needs the rows of its own only.
+        # The examples' n-grams, one row for each n-gram.
         self._ngrams: dict[str, csr_matrix] = {}
+        self._rows: dict[str, Rows] = {}
         self._vectors = np.zeros((0, 0), dtype=np.float32)
+        self._fixed: FixedVectors | None = None
         self._weights = np.zeros((0, 0), dtype=np.float32)
         self._starts = np.zeros(0, dtype=np.int64)
 
@@ -131,14 +136,8 @@ class IntentModel:
         self._vectors = np.ascontiguousarray(vectors[order], dtype=np.float32)
         targets = np.searchsorted(self.labels, np.array(labels)[order])
         self._starts = np.searchsorted(targets, np.arange(len(self.labels)))
-        self._ngrams = {}
-        blocks = [self._vectors @ self._vectors.T]
-        for kind, ngrams in NGRAMS.items():
-            self._tfidf[kind] = TfIdf.fit(ngrams, texts)
-            rows = self._tfidf[kind].rows(texts)
-            self._ngrams[kind] = rows.T.tocsr()
-            blocks.append((rows @ self._ngrams[kind]).toarray())
-        kernel = self._kernel(_mixed(blocks, self.settings.kernel_weights))
+        kernel, nearest = self._similarities(texts)
+        self._kernel(kernel)
         sizes = np.bincount(targets)
         noise = (sizes / sizes.mean()) ** self.settings.balance * self.settings.regularization
         kernel[np.diag_indices_from(kernel)] += noise[targets]
@@ -146,12 +145,44 @@ class IntentModel:
         factor = cho_factor(kernel, lower=True, overwrite_a=True)
         weights = cho_solve(factor, wanted)
         self._weights = weights.astype(np.float32)
-        nearest = np.maximum(_mixed(blocks, self.settings.nearest_weights), 0.0)
-        del blocks
+        np.maximum(nearest, 0.0, out=nearest)
         scores = self._held_out(factor[0], weights, wanted, nearest, targets)
         held_out = HeldOut(scores[np.argsort(order)], targets[np.argsort(order)], self.labels)
         self._curve = _logistic_curve(held_out.top, held_out.right)
         return held_out
+
+    def _similarities(self, texts: Sequence[str]) -> tuple[Array, Array]:
+        """Return the similarities of all examples in the kernel, and to the nearest."""
+        kernel = np.zeros((len(texts), len(texts)), dtype=np.float32)
+        nearest = np.zeros_like(kernel)
+        shares = zip(
+            _shares(self.settings.kernel_weights),
+            _shares(self.settings.nearest_weights),
+            strict=True,
+        )
+
+        def add(rows: slice, block: Array, in_kernel: float, in_nearest: float) -> None:
+            kernel[rows] += block * in_kernel
+            nearest[rows] += block * in_nearest
+
+        # A few rows at a time: these are the largest arrays of the training.
+        chunks = [slice(i, i + CHUNK) for i in range(0, len(texts), CHUNK)]
+        of_vectors = next(shares)
+        for rows in chunks:
+            add(rows, self._vectors[rows] @ self._vectors.T, *of_vectors)
+        for (kind, ngrams), of_kind in zip(NGRAMS.items(), shares, strict=True):
+            self._tfidf[kind] = TfIdf.fit(ngrams, texts)
+            found = self._tfidf[kind].rows(texts)
+            self._ngrams[kind] = found.T.tocsr()
+            for rows in chunks:
+                add(rows, (found[rows] @ self._ngrams[kind]).toarray(), *of_kind)
+        self._prepare()
+        return kernel, nearest
+
+    def _prepare(self) -> None:
+        """Get ready to score."""
+        self._fixed = FixedVectors(self._vectors)
+        self._rows = {kind: Rows(self._tfidf[kind], self._ngrams[kind]) for kind in NGRAMS}
 
     def _held_out(
         self,
@@ -186,11 +217,14 @@ class IntentModel:
         Returns:
             (n, intents) array, each number between 0 and 1, columns in the order of ``labels``.
         """
-        blocks = [np.asarray(vectors, dtype=np.float32) @ self._vectors.T]
-        blocks += [self._ngram_similarities(kind, texts) for kind in NGRAMS]
-        regression = self._kernel(_mixed(blocks, self.settings.kernel_weights)) @ self._weights
+        assert self._fixed
+        blocks = [self._fixed.products(vectors)]
+        for rows in self._rows.values():
+            blocks.append(np.stack([rows.similarities(text) for text in texts]))
+        kernel = self._kernel(_mixed(blocks, self.settings.kernel_weights))
         nearest = np.maximum(_mixed(blocks, self.settings.nearest_weights), 0.0)
-        return self._score(regression, np.maximum.reduceat(nearest, self._starts, axis=1))
+        nearest = np.maximum.reduceat(nearest, self._starts, axis=1)
+        return self._score(kernel @ self._weights, nearest)
 
     def confidence(self, scores: Array) -> Array:
         """Turn scores into the probability that an intent with this score is the right one.
@@ -204,15 +238,11 @@ class IntentModel:
         slope, offset = self._curve
         return np.asarray(1.0 / (1.0 + np.exp(-(slope * _log(scores) + offset))))
 
-    def _ngram_similarities(self, kind: str, texts: Sequence[str]) -> Array:
-        if len(texts) == 1:
-            # A general sparse product takes twice as long for a single row.
-            columns, weights = self._tfidf[kind].row(texts[0])
-            return np.asarray(self._ngrams[kind][columns].T @ weights)[None, :]
-        return np.asarray((self._tfidf[kind].rows(texts) @ self._ngrams[kind]).toarray())
-
     def _kernel(self, similarity: Array) -> Array:
-        return np.asarray(np.exp(self.settings.sharpness * (similarity - 1.0)))
+        """Turn similarities into the kernel, in their place."""
+        similarity -= 1.0
+        similarity *= self.settings.sharpness
+        return np.exp(similarity, out=similarity)
 
     def _score(self, regression: Array, nearest: Array) -> Array:
         logits = regression / self.settings.temperature
@@ -267,6 +297,7 @@ class IntentModel:
                         arrays[f"{part}_{kind}"] for part in ("data", "indices", "indptr")
                     )
                     model._ngrams[kind] = csr_matrix(parts, (len(words), len(model._vectors)))
+            model._prepare()
         except (OSError, KeyError, TypeError, ValueError, EOFError, BadZipFile) as error:
             raise IntentModelError(
                 f"The intent model can't be read, train it again: {error}"
@@ -317,10 +348,12 @@ def choose_thresholds(
 
 
 def _mixed(blocks: Sequence[Array], weights: Sequence[float]) -> Array:
-    total = sum(weights)
-    return np.asarray(
-        sum(block * (weight / total) for block, weight in zip(blocks, weights, strict=True))
-    )
+    shares = zip(blocks, _shares(weights), strict=True)
+    return np.asarray(sum(block * np.float32(share) for block, share in shares))
+
+
+def _shares(weights: Sequence[float]) -> list[float]:
+    return [weight / sum(weights) for weight in weights]
 
 
 def _groups(vectors: Array, same_topic: float) -> Array:

@@ -8,6 +8,7 @@ stands for any word of a named group and ``*`` for any word at all. Case never m
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from rapidfuzz import process
@@ -85,6 +86,8 @@ class Phrases:
         self._vocab = vocab
         self._matcher = Matcher(vocab)
         self.words: set[str] = set()
+        # The same words are looked through for several questions about one message.
+        self._spans = lru_cache(maxsize=64)(self._found)
         self._first: set[str] = set()
         self._last: set[str] = set()
         for name, phrases in named.items():
@@ -100,9 +103,12 @@ class Phrases:
         """Return name, start and end of each phrase in ``words``, longest first."""
         if self._first.isdisjoint(words):
             return []
+        return list(self._spans(tuple(words)))
+
+    def _found(self, words: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
         found = self._matcher(Doc(self._vocab, words=list(words)))
         spans = [(self._vocab.strings[key], start, end) for key, start, end in found]
-        return sorted(spans, key=lambda span: (span[1] - span[2], span[1]))
+        return tuple(sorted(spans, key=lambda span: (span[1] - span[2], span[1])))
 
     def whole(self, words: Sequence[str]) -> str | None:
         """Return the name of the phrase that ``words`` are from first to last, if any."""

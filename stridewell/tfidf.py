@@ -16,6 +16,9 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from stridewell.encoder import Array
 
+# N-grams in more than this share of the texts are common, unless the texts are few.
+COMMON, SELDOM = 0.1, 10
+
 
 class TfIdf:
     """Turns texts into weighted n-grams; made by ``fit`` or from what an earlier one stored.
@@ -33,10 +36,15 @@ class TfIdf:
 
     @classmethod
     def fit(cls, ngrams: dict[str, Any], texts: Sequence[str]) -> TfIdf:
-        """Learn vocabulary and document frequencies from texts."""
+        """Learn vocabulary and document frequencies from texts; very common n-grams are left out.
+
+        They say little and cost most: nine of ten entries of the examples' rows belong to n-grams
+        that more than a tenth of the examples hold.
+        """
         analyze = _analyzer(ngrams)
         documents = Counter(ngram for text in texts for ngram in set(analyze(text)))
-        vocabulary = sorted(documents)
+        most = max(COMMON * len(texts), SELDOM)
+        vocabulary = sorted(ngram for ngram, count in documents.items() if count <= most)
         counts = np.array([documents[ngram] for ngram in vocabulary], dtype=np.float64)
         idf = np.log((1.0 + len(texts)) / (1.0 + counts)) + 1.0
         return cls(ngrams, vocabulary, idf.astype(np.float32))
@@ -71,3 +79,34 @@ class TfIdf:
 def _analyzer(ngrams: dict[str, Any]) -> Callable[[str], list[str]]:
     analyze: Callable[[str], list[str]] = CountVectorizer(lowercase=True, **ngrams).build_analyzer()
     return analyze
+
+
+class Rows:
+    """The rows of many texts, turned round: which of them hold an n-gram. Quick for a single text.
+
+    Args:
+        tfidf: Made the rows.
+        entries: (n-grams, texts); a text needs the rows of its own n-grams only.
+    """
+
+    def __init__(self, tfidf: TfIdf, entries: csr_matrix) -> None:
+        self._tfidf = tfidf
+        self._starts = entries.indptr
+        self._texts = entries.indices
+        self._weights = entries.data
+        self._count = entries.shape[1]
+
+    def similarities(self, text: str) -> Array:
+        """Return a text's similarity to each of the texts, (texts,) as float32."""
+        columns, weights = self._tfidf.row(text)
+        # A general sparse product takes several times as long for a single row.
+        firsts = self._starts[columns]
+        lengths = self._starts[columns + 1] - firsts
+        before = np.cumsum(lengths) - lengths
+        places = np.repeat(firsts - before, lengths) + np.arange(int(lengths.sum()))
+        found = np.bincount(
+            self._texts[places],
+            weights=self._weights[places] * np.repeat(weights, lengths),
+            minlength=self._count,
+        )
+        return found.astype(np.float32)

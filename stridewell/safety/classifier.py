@@ -21,18 +21,20 @@ from typing import Any, Protocol
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.blas import dsyrk
 from scipy.sparse import csr_matrix
 
 from stridewell.encoder import Array
+from stridewell.products import FixedVectors
 from stridewell.safety.cues import CUES
 from stridewell.safety.examples import Example
 from stridewell.safety.finding import MENTIONED, TIERS
 from stridewell.safety.noise import noisy
-from stridewell.tfidf import TfIdf
+from stridewell.tfidf import Rows, TfIdf
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 NONE = "none"
 KINDS = (*TIERS, *MENTIONED, NONE)
 WEIGHTS_FILE, SETTINGS_FILE = "safety_weights.npz", "safety_classifier.json"
@@ -56,6 +58,7 @@ class Settings:
         regularization: Keeps the regression from following single examples.
         same_topic: Examples this similar are held out together.
         ordinary_landmarks: How many ordinary questions the regression may lean on.
+        ordinary_parts: How many sentences of ordinary messages teach the regression.
         ordinary_stacked: How many ordinary questions the final weighing is fitted on.
         stories: How many long messages are made of the texts for the final weighing.
         folds: Number of folds.
@@ -70,8 +73,9 @@ class Settings:
     regularization: float = 0.3
     same_topic: float = 0.72
     ordinary_landmarks: int = 1600
+    ordinary_parts: int = 4000
     ordinary_stacked: int = 2500
-    stories: int = 600
+    stories: int = 400
     folds: int = 5
     noise_weight: float = 0.5
     wanted_recall: float = 0.975
@@ -134,16 +138,16 @@ class SignClassifier:
         self._arrays = arrays
         self._shares = np.array(description["kernel_weights"])
         self._sharpness = float(description["sharpness"])
-        self._vectors = arrays["vectors"].astype(np.float32)
+        self._vectors = FixedVectors(arrays["vectors"])
         self._weights = arrays["weights"].astype(np.float32)
         self._kinds = arrays["kinds"]
         self._columns = _columns(self.classes)
-        self._tfidf: dict[str, TfIdf] = {}
-        self._ngrams: dict[str, csr_matrix] = {}
+        self._rows: dict[str, Rows] = {}
         for kind, words in description["vocabularies"].items():
-            self._tfidf[kind] = TfIdf(NGRAMS[kind], words, arrays[f"idf_{kind}"])
+            tfidf = TfIdf(NGRAMS[kind], words, arrays[f"idf_{kind}"])
             parts = tuple(arrays[f"{part}_{kind}"] for part in ("data", "indices", "indptr"))
-            self._ngrams[kind] = csr_matrix(parts, (len(words), len(self._vectors)))
+            entries = csr_matrix(parts, (len(words), len(self._kinds)))
+            self._rows[kind] = Rows(tfidf, entries)
 
     def judge(self, prepared: Prepared, vectors: Array) -> Judgment:
         """Judge one message.
@@ -174,13 +178,11 @@ class SignClassifier:
         return self.classes[best].split("|")[0]
 
     def _similarity(self, texts: Sequence[str], vectors: Array) -> Array:
-        similar = self._shares[0] * (np.asarray(vectors, dtype=np.float32) @ self._vectors.T)
+        similar = self._vectors.products(vectors) * np.float32(self._shares[0])
         for share, kind in zip(self._shares[1:], NGRAMS, strict=True):
             for row, text in enumerate(texts):
-                # One text at a time: a general sparse product takes longer than the work.
-                columns, weights = self._tfidf[kind].row(text)
-                similar[row] += share * np.asarray(self._ngrams[kind][columns].T @ weights)
-        return np.asarray(similar, dtype=np.float32)
+                similar[row] += np.float32(share) * self._rows[kind].similarities(text)
+        return similar
 
     def save(self, folder: Path) -> None:
         """Write arrays and settings into ``folder``."""
@@ -299,30 +301,38 @@ class _Training:
         self.weight[count : count + len(copies)] *= settings.noise_weight
         self.weight[count + len(copies) :] = 0.0
         # No part of an ordinary message is a sign either.
-        ordinary = self.kinds[self.source] == KINDS.index(NONE)
+        of_ordinary = self.kinds[self.source] == KINDS.index(NONE)
         told_part = np.zeros(len(self.all_texts), dtype=bool)
         told_part[self.is_part] = self.part_owner >= self.full
-        learned = ordinary & self.is_part & ~told_part
+        hardest = self._most_alike(np.flatnonzero(of_ordinary & self.is_part & ~told_part))
+        learned = hardest[: settings.ordinary_parts]
         self.weight[learned] = settings.noise_weight * self.balance[KINDS.index(NONE)]
         self.landmarks = self._choose_landmarks(learned)
+
+    def _most_alike(self, rows: Array) -> Array:
+        """Return ordinary rows, each text once, those first that most resemble a sign."""
+        signs = np.flatnonzero(self.kinds != KINDS.index(NONE))
+        _, first = np.unique([self.all_texts[i] for i in rows], return_index=True)
+        rows = rows[np.sort(first)]
+        like = np.concatenate(
+            [
+                np.partition(self.vectors[rows[taken]] @ self.vectors[signs].T, -3, axis=1)[:, -3:]
+                for taken in _chunks(len(rows))
+            ]
+        ).mean(axis=1)
+        return np.asarray(rows[np.argsort(-like, kind="stable")])
 
     def _choose_landmarks(self, ordinary_parts: Array) -> Array:
         """Return the rows that the regression leans on: all written for it, and the hardest others.
 
         Args:
-            ordinary_parts: (rows,) which are parts of ordinary messages.
+            ordinary_parts: Rows of parts of ordinary messages.
         """
-        count = len(self.texts)
-        signs = np.flatnonzero(self.kinds != KINDS.index(NONE))
-        questions = (self.kinds == KINDS.index(NONE)) & ~self.by_hand
-        others = np.concatenate([np.flatnonzero(questions), np.flatnonzero(ordinary_parts)])
-        _, first = np.unique([self.all_texts[i] for i in others], return_index=True)
-        others = others[np.sort(first)]
-        alike = self.vectors[others] @ self.vectors[signs].T
-        like = np.partition(alike, -3, axis=1)[:, -3:].mean(axis=1)
+        questions = np.flatnonzero((self.kinds == KINDS.index(NONE)) & ~self.by_hand)
         # The ordinary texts that most resemble a sign teach most.
-        hardest = others[np.argsort(-like, kind="stable")[: self.settings.ordinary_landmarks]]
-        return np.sort(np.concatenate([np.flatnonzero(self.by_hand[:count]), hardest]))
+        hardest = self._most_alike(np.concatenate([questions, ordinary_parts]))
+        chosen = hardest[: self.settings.ordinary_landmarks]
+        return np.sort(np.concatenate([np.flatnonzero(self.by_hand), chosen]))
 
     def _tell_stories(self, chance: random.Random) -> list[tuple[str, int]]:
         """Join ordinary texts of one fold, some of them around a sign, to long messages.
@@ -353,7 +363,8 @@ class _Training:
 
         settings, marks = self.settings, self.landmarks
         shares = np.array(settings.kernel_weights) / sum(settings.kernel_weights)
-        similarity = shares[0] * (self.vectors @ self.vectors[marks].T)
+        similarity = self.vectors @ self.vectors[marks].T
+        similarity *= np.float32(shares[0])
         arrays: dict[str, Array] = {
             "vectors": self.vectors[marks].astype(np.float16),
             "kinds": self.kinds[self.source[marks]],
@@ -364,7 +375,7 @@ class _Training:
             matrix = tfidf.rows([self.all_texts[i] for i in marks]).T.tocsr()
             ngrams_of = tfidf.rows(self.all_texts)
             for rows in _chunks(len(self.all_texts)):
-                similarity[rows] += share * (ngrams_of[rows] @ matrix).toarray()
+                similarity[rows] += np.float32(share) * (ngrams_of[rows] @ matrix).toarray()
             vocabularies[kind] = tfidf.vocabulary
             arrays[f"idf_{kind}"] = tfidf.idf
             for part in ("data", "indices", "indptr"):
@@ -409,25 +420,26 @@ class _Training:
         wanted = np.eye(len(self.classes))[self.y[self.source]]
         learned = self.weight > 0
 
-        def moments(rows: Array) -> tuple[Array, Array]:
-            gram = np.zeros((len(marks), len(marks)))
-            right = np.zeros((len(marks), len(self.classes)))
+        def add(gram: Array, right: Array, rows: Array, sign: float) -> Array:
+            """Add what rows say to the lower half of the moments; a sign of -1 takes it away."""
             for taken in _chunks(len(rows)):
                 chunk = rows[taken]
                 root = np.sqrt(self.weight[chunk])[:, None]
                 part = kernel[chunk] * root
-                # A matrix times itself: numpy computes one half only.
-                gram += part.T @ part
-                right += part.T @ (root * wanted[chunk])
-            return gram, right
+                gram = dsyrk(sign, part.T, 1.0, gram, lower=1, overwrite_c=1)
+                right += sign * (part.T @ (root * wanted[chunk]))
+            return gram
 
         def solve(gram: Array, right: Array, keep: Array) -> Array:
-            matrix = gram[np.ix_(keep, keep)]
-            matrix += settings.regularization * kernel[np.ix_(marks[keep], keep)]
+            matrix = gram.T[np.ix_(keep, keep)].T
+            matrix += settings.regularization * kernel[np.ix_(marks[keep], keep)].T
             matrix[np.diag_indices_from(matrix)] += 1e-6 * matrix.trace() / len(matrix)
-            return np.asarray(cho_solve(cho_factor(matrix, overwrite_a=True), right[keep]))
+            factor = cho_factor(matrix, lower=True, overwrite_a=True)
+            return np.asarray(cho_solve(factor, right[keep]))
 
-        gram, right = moments(np.flatnonzero(learned))
+        gram = np.zeros((len(marks), len(marks)), order="F")
+        right = np.zeros((len(marks), len(self.classes)))
+        gram = add(gram, right, np.flatnonzero(learned), 1.0)
         weights = solve(gram, right, np.arange(len(marks)))
         folds = self.folds[self.source]
         held = np.zeros_like(wanted)
@@ -435,9 +447,11 @@ class _Training:
             testing = np.flatnonzero(folds == fold)
             keep = np.flatnonzero(folds[marks] != fold)
             if len(testing):
-                own_gram, own_right = moments(np.flatnonzero((folds == fold) & learned))
-                np.subtract(gram, own_gram, out=own_gram)
-                own_weights = solve(own_gram, right - own_right, keep)
+                others = right.copy()
+                of_others = add(
+                    gram.copy(order="F"), others, np.flatnonzero((folds == fold) & learned), -1.0
+                )
+                own_weights = solve(of_others, others, keep)
                 for taken in _chunks(len(testing)):
                     chunk = testing[taken]
                     held[chunk] = kernel[np.ix_(chunk, keep)] @ own_weights

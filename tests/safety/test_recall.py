@@ -14,9 +14,16 @@ import pytest
 from benchmarks.safety import measure, opening, read_cases, right
 from stridewell.safety import SafetyScreen
 
-FROZEN = Path(__file__).with_name("frozen.jsonl")
-LEAST_RECALL = {"emergency": 0.95, "same_day": 0.945, "crisis": 0.95}
-MOST_OPENINGS = {"denied": 0.15, "asked": 0.08, "past": 0.07, "none": 0.065}
+# The second set: half of what two later authors wrote, far from textbook words; long posts as well.
+SETS = ("frozen", "frozen_b")
+LEAST_RECALL = {
+    "frozen": {"emergency": 0.95, "same_day": 0.945, "crisis": 0.95},
+    "frozen_b": {"emergency": 0.87, "same_day": 0.89, "crisis": 0.93},
+}
+MOST_OPENINGS = {
+    "frozen": {"denied": 0.15, "asked": 0.08, "past": 0.07, "none": 0.065},
+    "frozen_b": {"denied": 0.12, "asked": 0.08, "past": 0.11, "none": 0.09},
+}
 LEAST_LINES_KEPT = 0.97
 
 
@@ -30,10 +37,16 @@ class Outcome(NamedTuple):
     seen: bool
 
 
+@pytest.fixture(scope="module", params=SETS)
+def frozen(request: pytest.FixtureRequest) -> str:
+    """The name of a frozen set."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def outcomes(screen: SafetyScreen) -> list[Outcome]:
+def outcomes(frozen: str, screen: SafetyScreen) -> list[Outcome]:
     """What the trained screen makes of the frozen set."""
-    results, _ = measure(screen, read_cases(FROZEN))
+    results, _ = measure(screen, read_cases(Path(__file__).with_name(f"{frozen}.jsonl")))
     return [
         Outcome(
             case.tier,
@@ -51,17 +64,21 @@ def share(good: list[bool]) -> float:
     return sum(good) / len(good)
 
 
-@pytest.mark.parametrize("tier", LEAST_RECALL)
-def test_recall_of_a_tier_does_not_fall(tier: str, outcomes: list[Outcome]) -> None:
+@pytest.mark.parametrize("tier", LEAST_RECALL["frozen"])
+def test_recall_of_a_tier_does_not_fall(tier: str, frozen: str, outcomes: list[Outcome]) -> None:
     reached = share([outcome.right for outcome in outcomes if outcome.tier == tier])
-    assert reached >= LEAST_RECALL[tier], f"recall of {tier} is {reached:.3f}"
+    assert reached >= LEAST_RECALL[frozen][tier], f"recall of {tier} is {reached:.3f}"
 
 
-@pytest.mark.parametrize("status", MOST_OPENINGS)
-def test_openings_where_nobody_has_a_sign_do_not_grow(status: str, outcomes: list[Outcome]) -> None:
+@pytest.mark.parametrize("status", MOST_OPENINGS["frozen"])
+def test_openings_where_nobody_has_a_sign_do_not_grow(
+    status: str, frozen: str, outcomes: list[Outcome]
+) -> None:
     harmless = [outcome for outcome in outcomes if outcome.tier is None]
     opened = share([outcome.opened for outcome in harmless if outcome.status == status])
-    assert opened <= MOST_OPENINGS[status], f"of {status}, {opened:.3f} get a safety opening"
+    assert opened <= MOST_OPENINGS[frozen][status], (
+        f"of {status}, {opened:.3f} get a safety opening"
+    )
 
 
 def test_a_sign_that_nobody_has_now_keeps_its_line(outcomes: list[Outcome]) -> None:
@@ -70,7 +87,9 @@ def test_a_sign_that_nobody_has_now_keeps_its_line(outcomes: list[Outcome]) -> N
     assert kept >= LEAST_LINES_KEPT, f"{kept:.3f} keep the safety line"
 
 
-def test_the_frozen_set_is_as_large_as_it_must_be(outcomes: list[Outcome]) -> None:
+def test_the_frozen_set_is_as_large_as_it_must_be(frozen: str, outcomes: list[Outcome]) -> None:
     least = {"emergency": 150, "same_day": 60, "crisis": 40, None: 150}
+    if frozen == "frozen_b":
+        least = {"emergency": 70, "same_day": 40, "crisis": 35, None: 150}
     for tier, number in least.items():
         assert sum(outcome.tier == tier for outcome in outcomes) >= number
