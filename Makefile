@@ -69,7 +69,8 @@ format: .venv/.dev ## Format the code
 	@$(PYTHON) -m ruff check --fix $(CHECKED)
 	@$(PYTHON) -m ruff format $(CHECKED)
 
-test: setup-dev lint train ## Check everything
+test: setup ## Check everything
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target train setup-dev lint
 	@$(PYTHON) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 bench-nlu: .venv/.dev ## Compare the understanding: make bench-nlu DATA=folder [EVAL=folder]

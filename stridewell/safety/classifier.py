@@ -72,9 +72,9 @@ class Settings:
     sharpness: float = 3.0
     regularization: float = 0.3
     same_topic: float = 0.72
-    ordinary_landmarks: int = 1600
-    ordinary_parts: int = 4000
-    ordinary_stacked: int = 2500
+    ordinary_landmarks: int = 1200
+    ordinary_parts: int = 2500
+    ordinary_stacked: int = 2400
     stories: int = 400
     folds: int = 5
     noise_weight: float = 0.5
@@ -252,12 +252,13 @@ class _Training:
         known = {example.text.lower() for example in chosen}
         questions = sorted({text for text in ordinary if text.lower() not in known})
         chance.shuffle(questions)
-        questions.sort(key=lambda text: len(text.split()) < STORY_WORDS)
+        # Of those that are read in full, two thirds tell a story.
+        long = [text for text in questions if len(text.split()) >= STORY_WORDS]
+        first = set(long[: 2 * settings.ordinary_stacked // 3])
+        questions.sort(key=lambda text: text not in first)
         chosen += [Example(text) for text in questions]
         # The last questions only teach the regression: cutting and reading all takes too long.
-        stories_told = sum(len(text.split()) >= STORY_WORDS for text in questions)
-        read = max(settings.ordinary_stacked, stories_told)
-        self.full = len(chosen) - max(0, len(questions) - read)
+        self.full = len(chosen) - max(0, len(questions) - settings.ordinary_stacked)
         prepared = [preparer.prepare(example.text) for example in chosen[: self.full]]
         rest = [example.text for example in chosen[self.full :]]
         self.texts = [p.text for p in prepared] + rest

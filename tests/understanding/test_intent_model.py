@@ -18,7 +18,7 @@ from stridewell.intent_model import (
     IntentModelError,
     choose_thresholds,
 )
-from stridewell.tfidf import TfIdf
+from stridewell.tfidf import COMMON, SELDOM, TfIdf
 from tests.understanding.conftest import Fitted, fit
 
 STRANGE = ["", "   ", "?!?", "12345", "naïve café", "ß", "跑步", "can i run", "a" * 3000]
@@ -152,7 +152,8 @@ def test_an_example_is_not_held_out_alone_when_others_resemble_it(encoder: OnnxE
 
 @pytest.mark.parametrize("kind", sorted(NGRAMS))
 def test_ngrams_weigh_what_scikit_learn_says(small: Fitted, kind: str) -> None:
-    reference = TfidfVectorizer(**NGRAMS[kind], lowercase=True, sublinear_tf=True)
+    most = int(max(COMMON * len(small.texts), SELDOM))
+    reference = TfidfVectorizer(**NGRAMS[kind], lowercase=True, sublinear_tf=True, max_df=most)
     reference.fit(small.texts)
     mine = TfIdf.fit(NGRAMS[kind], small.texts)
     texts = [*STRANGE, *small.texts[:50]]
