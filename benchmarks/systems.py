@@ -73,8 +73,8 @@ def ours(train: Examples, texts: Sequence[str], accepted_share: float | None = N
         accepted_share: Replaces the target from which the threshold is chosen.
     """
     pipeline = _own_pipeline()
-    # Which intents may be offered as a choice concerns the project's own data alone.
-    pipeline[-1] = {**pipeline[-1], "offered_from": None}
+    # What may be offered and what no article covers concern the project's own data alone.
+    pipeline[-1] = {**pipeline[-1], "offered_from": None, "outside": None}
     if accepted_share is not None:
         pipeline[-1]["accepted_share"] = accepted_share
     return _run_rasa(pipeline, train, texts)

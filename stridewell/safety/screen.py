@@ -29,8 +29,9 @@ BOT_MARK = "\x01bot\x01"
 CONTEXT_MESSAGES = 3
 FRAGMENT_WORDS = 14
 # Below this the classifier doubts a sign that the lexicon takes for somebody's own. The sign's
-# line stays in the reply; only the opening changes.
-DOUBT = 0.1
+# line stays in the reply; only the opening changes. It must be very sure: "what does it mean if you
+# can't pee" asks, and has it all the same.
+DOUBT = 0.02
 # Without a wording of the lexicon the classifier must be surer of these: runners say that they are
 # done, dying and tired of it all, and speak of bad nights.
 SURER = {"crisis": 0.75, "same_day": 0.5}

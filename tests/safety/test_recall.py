@@ -22,7 +22,7 @@ LEAST_RECALL = {
 }
 MOST_OPENINGS = {
     "frozen": {"denied": 0.15, "asked": 0.08, "past": 0.07, "none": 0.065},
-    "frozen_b": {"denied": 0.12, "asked": 0.08, "past": 0.11, "none": 0.09},
+    "frozen_b": {"denied": 0.12, "asked": 0.13, "past": 0.11, "none": 0.10},
 }
 LEAST_LINES_KEPT = 0.97
 
