@@ -6,7 +6,6 @@ Takes the text and its sentence vector; hands on ``intent``, ``intent_ranking`` 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from dataclasses import asdict, astuple, dataclass, fields
@@ -28,7 +27,8 @@ from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from stridewell import encoder, integer_kernels, intent_model, tfidf
+from components.fingerprints import FEATURE_CODE, fingerprint
+from stridewell import intent_model
 from stridewell.encoder import Array
 from stridewell.intent_model import (
     IntentModel,
@@ -96,10 +96,7 @@ class QuestionClassifier(IntentClassifier, GraphComponent):
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
         """Return a hash of the code that learns, so that a changed one learns anew."""
-        digest = hashlib.sha256()
-        for module in (encoder, integer_kernels, intent_model, tfidf):
-            digest.update(Path(str(module.__file__)).read_bytes())
-        return digest.hexdigest()
+        return fingerprint([*FEATURE_CODE, Path(intent_model.__file__)])
 
     @classmethod
     def validate_config(cls, config: dict[str, Any]) -> None:

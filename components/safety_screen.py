@@ -8,7 +8,6 @@ the NLU data, and keeps a copy of the lexicon, so that a model answers as it was
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +24,7 @@ from rasa.shared.nlu.constants import TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from stridewell import encoder, integer_kernels, tfidf
+from components.fingerprints import FEATURE_CODE, fingerprint
 from stridewell.encoder import Array, EncoderError, shared_encoder
 from stridewell.safety import NOTHING, Finding, LexiconError, SafetyScreen
 from stridewell.safety import classifier as classifier_module
@@ -57,13 +56,9 @@ class SafetyScreenComponent(GraphComponent):
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
         """Return a hash of the data files, so that a changed file is trained anew."""
-        digest = hashlib.sha256()
-        folder = _data_folder(config)
-        code = Path(classifier_module.__file__).parent
-        shared = [Path(str(module.__file__)) for module in (encoder, integer_kernels, tfidf)]
-        for path in [*sorted(folder.rglob("*.yml")), *sorted(code.glob("*.py")), *shared]:
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
-        return digest.hexdigest()
+        data = sorted(_data_folder(config).rglob("*.yml"))
+        code = sorted(Path(classifier_module.__file__).parent.glob("*.py"))
+        return fingerprint([*data, *code, *FEATURE_CODE])
 
     def __init__(
         self,

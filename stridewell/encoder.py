@@ -19,11 +19,10 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from tokenizers import Tokenizer
 from tokenizers.implementations import BertWordPieceTokenizer
 
-from stridewell.integer_kernels import with_integer_kernels
+from stridewell.integer_kernels import open_session, with_integer_kernels
 
 Array = npt.NDArray[Any]
 
@@ -105,13 +104,8 @@ class OnnxEncoder:
     ) -> None:
         model_path = checked(model, model_sha256, "sentence model")
         tokenizer_path = checked(tokenizer, tokenizer_sha256, "tokenizer")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
         try:
-            self._session = onnxruntime.InferenceSession(
-                with_integer_kernels(model_path), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = open_session(with_integer_kernels(model_path), threads)
         except Exception as error:
             raise EncoderError(f"{model_path} is not a usable ONNX model: {error}") from error
         self._inputs = {node.name for node in self._session.get_inputs()}

@@ -6,8 +6,8 @@ weights into floats once, when it loads the file, and computes with those. Here 
 becomes a ``MatMulNBits`` of onnxruntime's own operators, which keeps the weights as they are and
 rounds what it multiplies them with to 8 bits, in blocks, as it goes (GPTQ-style blockwise
 quantization; Frantar et al., "GPTQ", ICLR 2023). Each block of each token has a scale of its own,
-so a text's result doesn't depend on those that are computed with it. Embeddings are scaled after
-they have been looked up instead of all before.
+so what a text is computed with hardly touches its result. Embeddings are scaled after they have
+been looked up instead of all before.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 import onnx
+import onnxruntime
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 # Larger blocks are faster and rounder.
@@ -69,6 +70,19 @@ def with_integer_kernels(path: Path) -> bytes:
     graph.initializer.extend(tensors)
     model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     return bytes(model.SerializeToString(deterministic=True))
+
+
+def open_session(model: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
+    """Get a model ready to run on the CPU.
+
+    Args:
+        model: An ONNX model.
+        threads: Threads for one run of the model.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _stored_weights(graph: onnx.GraphProto) -> dict[str, _Stored]:

@@ -23,7 +23,7 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 from stridewell.encoder import Array
-from stridewell.products import FixedVectors
+from stridewell.products import FixedVectors, chunks
 from stridewell.tfidf import Rows, TfIdf
 
 FORMAT = 3
@@ -166,15 +166,14 @@ class IntentModel:
             nearest[rows] += block * in_nearest
 
         # A few rows at a time: these are the largest arrays of the training.
-        chunks = [slice(i, i + CHUNK) for i in range(0, len(texts), CHUNK)]
         of_vectors = next(shares)
-        for rows in chunks:
+        for rows in chunks(len(texts), CHUNK):
             add(rows, self._vectors[rows] @ self._vectors.T, *of_vectors)
         for (kind, ngrams), of_kind in zip(NGRAMS.items(), shares, strict=True):
             self._tfidf[kind] = TfIdf.fit(ngrams, texts)
             found = self._tfidf[kind].rows(texts)
             self._ngrams[kind] = found.T.tocsr()
-            for rows in chunks:
+            for rows in chunks(len(texts), CHUNK):
                 add(rows, (found[rows] @ self._ngrams[kind]).toarray(), *of_kind)
         self._prepare()
         return kernel, nearest

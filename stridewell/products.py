@@ -7,14 +7,21 @@ of unit vectors is off by .0004 on average, far less than what two wordings of a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from stridewell.encoder import Array
-from stridewell.integer_kernels import BLOCK, product
+from stridewell.integer_kernels import BLOCK, open_session, product
 
 IR_VERSION, OPSET = 8, 17
+
+
+def chunks(count: int, size: int) -> Iterator[slice]:
+    """Cut ``count`` rows of a large product into slices that need little memory at a time."""
+    for start in range(0, count, size):
+        yield slice(start, start + size)
 
 
 class FixedVectors:
@@ -44,12 +51,7 @@ class FixedVectors:
         )
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(model.SerializeToString())
 
     def products(self, vectors: Array) -> Array:
         """Multiply.

@@ -38,8 +38,8 @@ class TfIdf:
     def fit(cls, ngrams: dict[str, Any], texts: Sequence[str]) -> TfIdf:
         """Learn vocabulary and document frequencies from texts; very common n-grams are left out.
 
-        They say little and cost most: nine of ten entries of the examples' rows belong to n-grams
-        that more than a tenth of the examples hold.
+        They say little and cost most: of the entries that a question is compared with, nine of ten
+        belong to n-grams that more than a tenth of the examples hold.
         """
         analyze = _analyzer(ngrams)
         documents = Counter(ngram for text in texts for ngram in set(analyze(text)))

@@ -46,7 +46,7 @@ def train(model: Path = MODEL, log: Path = LOG) -> bool:
 
 def main() -> int:
     """Train with a line before and after."""
-    print("Training the model (about a minute) ...", flush=True)
+    print("Training the model (a few minutes) ...", flush=True)
     started = time.monotonic()
     if not train():
         print(

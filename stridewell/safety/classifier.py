@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,7 +25,7 @@ from scipy.linalg.blas import dsyrk
 from scipy.sparse import csr_matrix
 
 from stridewell.encoder import Array
-from stridewell.products import FixedVectors
+from stridewell.products import FixedVectors, chunks
 from stridewell.safety.cues import CUES
 from stridewell.safety.examples import Example
 from stridewell.safety.finding import MENTIONED, TIERS
@@ -303,9 +303,10 @@ class _Training:
         self.weight[count + len(copies) :] = 0.0
         # No part of an ordinary message is a sign either.
         of_ordinary = self.kinds[self.source] == KINDS.index(NONE)
-        told_part = np.zeros(len(self.all_texts), dtype=bool)
-        told_part[self.is_part] = self.part_owner >= self.full
-        hardest = self._most_alike(np.flatnonzero(of_ordinary & self.is_part & ~told_part))
+        self.of_story = np.zeros(len(self.all_texts), dtype=bool)
+        self.of_story[story_rows] = True
+        self.of_story[self.is_part] = self.part_owner >= self.full
+        hardest = self._most_alike(np.flatnonzero(of_ordinary & self.is_part & ~self.of_story))
         learned = hardest[: settings.ordinary_parts]
         self.weight[learned] = settings.noise_weight * self.balance[KINDS.index(NONE)]
         self.landmarks = self._choose_landmarks(learned)
@@ -318,7 +319,7 @@ class _Training:
         like = np.concatenate(
             [
                 np.partition(self.vectors[rows[taken]] @ self.vectors[signs].T, -3, axis=1)[:, -3:]
-                for taken in _chunks(len(rows))
+                for taken in chunks(len(rows), _CHUNK)
             ]
         ).mean(axis=1)
         return np.asarray(rows[np.argsort(-like, kind="stable")])
@@ -375,7 +376,7 @@ class _Training:
             tfidf = TfIdf.fit(ngrams, [self.all_texts[i] for i in marks])
             matrix = tfidf.rows([self.all_texts[i] for i in marks]).T.tocsr()
             ngrams_of = tfidf.rows(self.all_texts)
-            for rows in _chunks(len(self.all_texts)):
+            for rows in chunks(len(self.all_texts), _CHUNK):
                 similarity[rows] += np.float32(share) * (ngrams_of[rows] @ matrix).toarray()
             vocabularies[kind] = tfidf.vocabulary
             arrays[f"idf_{kind}"] = tfidf.idf
@@ -423,7 +424,7 @@ class _Training:
 
         def add(gram: Array, right: Array, rows: Array, sign: float) -> Array:
             """Add what rows say to the lower half of the moments; a sign of -1 takes it away."""
-            for taken in _chunks(len(rows)):
+            for taken in chunks(len(rows), _CHUNK):
                 chunk = rows[taken]
                 root = np.sqrt(self.weight[chunk])[:, None]
                 part = kernel[chunk] * root
@@ -453,23 +454,21 @@ class _Training:
                     gram.copy(order="F"), others, np.flatnonzero((folds == fold) & learned), -1.0
                 )
                 own_weights = solve(of_others, others, keep)
-                for taken in _chunks(len(testing)):
+                for taken in chunks(len(testing), _CHUNK):
                     chunk = testing[taken]
                     held[chunk] = kernel[np.ix_(chunk, keep)] @ own_weights
         return weights, held
 
     def _held_out_nearest(self, similarity: Array) -> Array:
         """Return the similarity to the nearest landmark of each kind, a text's like left out."""
-        # A story is made of many texts of its fold.
-        of_story = np.zeros(len(similarity), dtype=bool)
-        of_story[self.judged[self.full :]] = True
-        of_story[np.flatnonzero(self.is_part)[self.part_owner >= self.full]] = True
         groups, folds = self.groups[self.source], self.folds[self.source]
         found = []
-        for rows in _chunks(len(similarity)):
+        for rows in chunks(len(similarity), _CHUNK):
             own = groups[rows, None] == groups[self.landmarks][None, :]
             of_fold = folds[rows, None] == folds[self.landmarks][None, :]
-            own[of_story[rows]] = of_fold[of_story[rows]]
+            # A story is made of many texts of its fold.
+            told = self.of_story[rows]
+            own[told] = of_fold[told]
             apart = np.where(own, np.float32(-1.0), similarity[rows])
             found.append(_nearest(apart, self.kinds[self.source[self.landmarks]]))
         return np.concatenate(found)
@@ -508,12 +507,6 @@ def _nearest(similarity: Array, kinds: Array) -> Array:
         if columns.shape[1]:
             found[:, number] = columns.max(axis=1)
     return found
-
-
-def _chunks(count: int) -> Iterator[slice]:
-    """Cut ``count`` rows into slices that need little memory at a time."""
-    for start in range(0, count, _CHUNK):
-        yield slice(start, start + _CHUNK)
 
 
 def _rows(regression: Array, nearest: Array, columns: Array) -> Array:

@@ -337,13 +337,6 @@ _CLAUSE = re.compile(
     re.IGNORECASE,
 )
 LONG_SENTENCE = 22
-
-
-def sentences_of(text: str) -> list[str]:
-    """Return the sentences of cleaned text."""
-    return [part.strip() for part in _SENTENCE.split(text) if part.strip()]
-
-
 MAX_UNITS, MAX_UNITS_LONG, LONG_TEXT = 12, 48, 3000
 
 
@@ -358,7 +351,7 @@ def units(text: str) -> list[str]:
         more than ``LONG_TEXT`` characters. A sentence said twice counts once.
     """
     most = MAX_UNITS if len(text) <= LONG_TEXT else MAX_UNITS_LONG
-    sentences = sentences_of(text)
+    sentences = [part.strip() for part in _SENTENCE.split(text) if part.strip()]
     # A message without any full stop can be a page long: cut it by length as well.
     sentences = [piece for part in sentences for piece in _by_length(part, 60)]
     if len(set(sentences)) < len(sentences):

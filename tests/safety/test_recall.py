@@ -25,6 +25,10 @@ MOST_OPENINGS = {
     "frozen_b": {"denied": 0.12, "asked": 0.13, "past": 0.11, "none": 0.10},
 }
 LEAST_LINES_KEPT = 0.97
+LEAST_MESSAGES = {
+    "frozen": {"emergency": 150, "same_day": 60, "crisis": 40, None: 150},
+    "frozen_b": {"emergency": 70, "same_day": 40, "crisis": 35, None: 150},
+}
 
 
 class Outcome(NamedTuple):
@@ -88,8 +92,5 @@ def test_a_sign_that_nobody_has_now_keeps_its_line(outcomes: list[Outcome]) -> N
 
 
 def test_the_frozen_set_is_as_large_as_it_must_be(frozen: str, outcomes: list[Outcome]) -> None:
-    least = {"emergency": 150, "same_day": 60, "crisis": 40, None: 150}
-    if frozen == "frozen_b":
-        least = {"emergency": 70, "same_day": 40, "crisis": 35, None: 150}
-    for tier, number in least.items():
+    for tier, number in LEAST_MESSAGES[frozen].items():
         assert sum(outcome.tier == tier for outcome in outcomes) >= number
