@@ -1,16 +1,60 @@
-"""Rasa's commands without a library that they never use: ``python -m stridewell.rasa run ...``.
+"""Rasa's commands without libraries that they never use: ``python -m stridewell.rasa run ...``.
 
-TensorFlow's converter for phones imports JAX when it finds it. That takes over a second of a
-start and 66 MB for as long as the server runs, and nothing here converts anything.
+TensorFlow takes 300 MB for as long as a server runs, and seconds of its start. Rasa loads it for
+classifiers and policies that learn with it; none of this project's does. What draws it in are two
+modules that a server imports and doesn't use: helpers for training, and the check that a training
+begins with. Something else stands in their place until anything of theirs is wanted. A model with
+a component that does need TensorFlow names that component's module, which loads it as ever.
+
+TensorFlow's converter for phones in turn imports JAX when it finds it; nothing here converts
+anything.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
+from types import ModuleType
+from typing import Any
 
-sys.modules["jax"] = None  # type: ignore[assignment]
+TRAINING_HELPERS = "rasa.utils.train_utils"
+TRAINING_CHECK = "rasa.graph_components.validators.default_recipe_validator"
 
-from rasa.__main__ import main  # noqa: E402 - imports TensorFlow
+
+class _Later(ModuleType):
+    """Stands in for a module, which is imported when one of its attributes is first used."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # What the import system asks of every module.
+            raise AttributeError(name)
+        sys.modules.pop(self.__name__, None)
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+class DefaultV1RecipeValidator:
+    """Stands for the check in the plan of the training that every model carries."""
+
+
+def without_tensorflow() -> None:
+    """Keep TensorFlow from being imported where nothing uses it; call it before Rasa is imported.
+
+    For servers alone: a training's check does not run after it.
+    """
+    sys.modules["jax"] = None  # type: ignore[assignment]
+    _stand_in(_Later(TRAINING_HELPERS))
+    check = _Later(TRAINING_CHECK)
+    check.DefaultV1RecipeValidator = DefaultV1RecipeValidator  # type: ignore[attr-defined]
+    _stand_in(check)
+
+
+def _stand_in(module: ModuleType) -> None:
+    package, _, name = module.__name__.rpartition(".")
+    setattr(importlib.import_module(package), name, module)
+    sys.modules[module.__name__] = module
+
 
 if __name__ == "__main__":
+    without_tensorflow()
+    from rasa.__main__ import main
+
     main()
