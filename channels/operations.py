@@ -8,6 +8,7 @@ stands in every log line of the request, also in those of the action server, and
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import re
 import time
@@ -62,8 +63,15 @@ class _Around(Blueprint):
         logs.install()
         app.register_middleware(_begin, "request")
         app.register_middleware(_end, "response")
+        app.register_listener(_settle, "after_server_start")
         app.register_listener(_delete_old, "after_server_start")
         app.register_listener(_stop_deleting, "before_server_stop")
+
+
+async def _settle(app: Sanic, loop: Any) -> None:
+    """Leave what a start has made, and a server keeps, out of every later garbage collection."""
+    gc.collect()
+    gc.freeze()
 
 
 async def _delete_old(app: Sanic, loop: Any) -> None:

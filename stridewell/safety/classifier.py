@@ -477,7 +477,7 @@ class _Training:
         signs, none = kinds < len(TIERS), kinds == KINDS.index(NONE)
         lexicon = self.cues[:, : len(TIERS)].any(axis=1)
         reached, threshold = 0.0, 0.5
-        for threshold in np.arange(0.5, 0.34, -0.01):
+        for threshold in np.arange(0.5, 0.29, -0.01):
             reached = float(np.mean((chances >= threshold)[signs] | lexicon[signs]))
             if reached >= self.settings.wanted_recall:
                 break
