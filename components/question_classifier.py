@@ -241,7 +241,8 @@ class QuestionClassifier(IntentClassifier, GraphComponent):
         """Return the scores, with the topic on top that declines what the text is about, if any."""
         assert self._model
         assert self._thresholds
-        topic = self._outside.declining(text) if self._outside else None
+        best = self._model.labels[int(scores.argmax())]
+        topic = self._outside.declining(text, best) if self._outside else None
         if topic not in self._model.labels:
             return scores
         answered = np.isin(self._model.labels, list(self._answered))

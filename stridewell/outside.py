@@ -21,7 +21,8 @@ from stridewell.phrases import PhraseError, Phrases, Spelling
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
 # Only words from this length on are found misspelled: "storing" is no "snoring".
 LONG = 9
-_KEYS = {"groups", "covered", "always", "outside"}
+_KEYS = {"groups", "covered", "always", "outside", "only_sciatica"}
+_ONLY_KEYS = {"topics", "declined_by", "sciatica", "others"}
 
 
 class OutsideError(Exception):
@@ -37,20 +38,36 @@ class Outside:
         always: By declining topic, subjects that decide whatever else a text names.
         outside: By declining topic, subjects that decide where nothing covered is named.
         topics: The declining topics.
+        one_thing: Topics that hold something on sciatica alone.
+        of_others: The topic that declines what sounds like one of them and is about another thing.
+        sciatica: Words that speak of sciatica.
+        others: Other things that such questions are asked of.
     """
 
     covered: Phrases
     always: Phrases
     outside: Phrases
     topics: frozenset[str]
+    one_thing: frozenset[str]
+    of_others: str
+    sciatica: Phrases
+    others: Phrases
     spelling: Spelling
 
-    def declining(self, text: str) -> str | None:
-        """Return the topic that declines a text, ``None`` where its words leave that open."""
+    def declining(self, text: str, understood: str | None = None) -> str | None:
+        """Return the topic that declines a text, ``None`` where its words leave that open.
+
+        Args:
+            text: The text.
+            understood: The topic that it sounds most like.
+        """
         words = [
             self.spelling.correct(word)
             for word in _WORD.findall(text.lower().replace("\u2019", "'"))
         ]
+        asked_of_another = self.others.spans(words) and not self.sciatica.spans(words)
+        if understood in self.one_thing and asked_of_another:
+            return self.of_others
         spans = self.always.spans(words)
         if not spans and not self.covered.spans(words):
             spans = self.outside.spans(words)
@@ -76,8 +93,24 @@ def load_outside(path: Path) -> Outside:
         covered = Phrases(vocab, {"covered": content["covered"]}, groups)
         always = Phrases(vocab, content["always"], groups)
         outside = Phrases(vocab, content["outside"], groups)
+        only = content["only_sciatica"]
+        if set(only) != _ONLY_KEYS:
+            keys = ", ".join(sorted(_ONLY_KEYS))
+            raise OutsideError(f"only_sciatica in {path.name} needs exactly these keys: {keys}.")
+        sciatica = Phrases(vocab, {"sciatica": only["sciatica"]}, groups)
+        others = Phrases(vocab, {"others": only["others"]}, groups)
+        one_thing, of_others = frozenset(only["topics"]), str(only["declined_by"])
     except (OSError, yaml.YAMLError, PhraseError, AttributeError, TypeError) as error:
         raise OutsideError(f"{path.name} can't be used: {error}") from error
-    known = covered.words | always.words | outside.words
-    topics = frozenset({*content["always"], *content["outside"]})
-    return Outside(covered, always, outside, topics, Spelling(w for w in known if len(w) >= LONG))
+    known = covered.words | always.words | outside.words | sciatica.words | others.words
+    return Outside(
+        covered,
+        always,
+        outside,
+        frozenset({*content["always"], *content["outside"], of_others}),
+        one_thing,
+        of_others,
+        sciatica,
+        others,
+        Spelling(word for word in known if len(word) >= LONG),
+    )

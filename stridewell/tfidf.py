@@ -17,7 +17,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from stridewell.encoder import Array
 
 # N-grams in more than this share of the texts are common, unless the texts are few.
-COMMON, SELDOM = 0.1, 10
+COMMON, SELDOM = 0.2, 10
 
 
 class TfIdf:
@@ -38,8 +38,8 @@ class TfIdf:
     def fit(cls, ngrams: dict[str, Any], texts: Sequence[str]) -> TfIdf:
         """Learn vocabulary and document frequencies from texts; very common n-grams are left out.
 
-        They say little and cost most: of the entries that a question is compared with, nine of ten
-        belong to n-grams that more than a tenth of the examples hold.
+        They say little and cost most: of the entries that a question is compared with, five of six
+        belong to n-grams that more than a fifth of the examples hold.
         """
         analyze = _analyzer(ngrams)
         documents = Counter(ngram for text in texts for ngram in set(analyze(text)))

@@ -92,6 +92,11 @@ FILES = {
         outside:
           ask_child:
           - <part> pain
+        only_sciatica:
+          topics: [ask_swimming]
+          declined_by: ask_child
+          sciatica: [nerve]
+          others: [<part> pain]
         """,
     "data/nlu/other_exercise.yml": """
         version: "3.1"

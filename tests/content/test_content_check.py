@@ -56,6 +56,20 @@ MISTAKES = [
         ("data/outside.yml:6: The phrase '<bone> pain' names the group <bone>, which",),
     ),
     Mistake(
+        "a topic on sciatica alone that declines",
+        "data/outside.yml",
+        "topics: [ask_swimming]",
+        "topics: [ask_child]",
+        ("data/outside.yml:8: ask_child is not an answered topic of data/articles.yml. Move",),
+    ),
+    Mistake(
+        "what others ask of in a word that can't be read",
+        "data/outside.yml",
+        "others: [<part> pain]",
+        "others: [<limb> pain]",
+        ("data/outside.yml:11: The phrase '<limb> pain' names the group <limb>, which",),
+    ),
+    Mistake(
         "a topic without examples",
         "data/nlu/other_exercise.yml",
         "nlu:\n- intent: ask_swimming\n  examples: |\n    - can I swim\n"
@@ -313,6 +327,7 @@ MISTAKES = [
         "",
         (
             "data/outside.yml:5: ask_child is not a declined topic of data/articles.yml. Move",
+            "data/outside.yml:9: ask_child is not a declined topic of data/articles.yml. Move",
             "domain.yml:5: ask_child is not in the register. Add it under 'topics:' of"
             " data/articles.yml, or, if it is small talk, move its examples to"
             " data/nlu/conversation.yml.",

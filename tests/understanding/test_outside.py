@@ -54,10 +54,31 @@ def test_what_the_articles_are_about_is_left_to_the_understanding(
     assert outside.declining(text) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "topic"),
+    [
+        ("what usually brings on lumbago", "out_of_scope"),
+        ("Symptoms of spinal stenosis?", "out_of_scope"),
+        ("how would I recognise hip pain that is serious", "out_of_scope"),
+        ("what usually brings on sciatica", None),
+        ("how can lower back trouble end up in the leg", None),
+        ("can a slipped disc cause it", None),
+        ("where does it come from", None),
+    ],
+)
+def test_what_is_said_of_sciatica_is_not_said_of_other_things(
+    outside: Outside, text: str, topic: str | None
+) -> None:
+    assert outside.declining(text, "ask_sciatica_causes") == topic
+    assert outside.declining(text, "ask_see_a_professional") is None
+
+
 def test_the_projects_own_questions_stay_answered(outside: Outside, examples: Examples) -> None:
     answered = answered_topics()
-    asked = [t for t, i in zip(examples.texts, examples.labels, strict=True) if i in answered]
-    assert sum(outside.declining(text) is not None for text in asked) <= MOST_TAKEN * len(asked)
+    pairs = zip(examples.texts, examples.labels, strict=True)
+    asked = [(text, intent) for text, intent in pairs if intent in answered]
+    taken = sum(outside.declining(text, intent) is not None for text, intent in asked)
+    assert taken <= MOST_TAKEN * len(asked)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +88,7 @@ def test_the_projects_own_questions_stay_answered(outside: Outside, examples: Ex
         ("outside", {"ask_other_injury": ["<nothing> pain"]}),
         ("always", {"ask_pregnancy": ["maybe?"]}),
         ("more", {}),
+        ("only_sciatica", {"topics": []}),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, key: str, value: object) -> None:
