@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,8 @@ RECORD = ROOT / "results" / "serving.json"
 FIGURE = ROOT / "docs" / "figures" / "serving.svg"
 MODEL = ROOT / "models" / "stridewell.tar.gz"
 START_SECONDS = 300.0
+# How many words the messages of the long conversation have.
+LIKE_WORDS = range(7, 12)
 GENEROUS = "1000000 per minute"
 # What each figure may be at most, or at least for throughput, as a share of the other's.
 TARGETS = {
@@ -230,7 +233,10 @@ def measure_latency(servers: Mapping[str, Server], effort: Effort) -> dict[str, 
 def measure_long(servers: Mapping[str, Server], effort: Effort) -> dict[str, dict[str, float]]:
     """Hold one long conversation with each server; return the milliseconds at some turns."""
     places = [turn for turn in (100, 500) if turn <= effort.turns] or [effort.turns]
-    texts = messages(effort.turns + effort.window, seed=2)
+    # Of about one length, so that only the place in the conversation differs.
+    many = messages(20 * (effort.turns + effort.window), seed=2)
+    alike = (text for text in many if len(text.split()) in LIKE_WORDS)
+    texts = list(islice(alike, effort.turns + effort.window))
     found: dict[str, dict[str, float]] = {}
     people = {name: RestPerson(server.probe) for name, server in servers.items()}
     first: dict[str, list[float]] = {name: [] for name in servers}

@@ -34,7 +34,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from stridewell import metrics
 from stridewell.settings import ROOT
 from stridewell.stores.action_calls import guard_action_calls
-from stridewell.stores.database import open_engine, prepare
+from stridewell.stores.database import SIGN_EVENTS, open_engine, prepare
 from stridewell.stores.endings import end, settings_or_exit
 
 logger = logging.getLogger(__name__)
@@ -179,15 +179,16 @@ class SiteTrackerStore(SQLTrackerStore):
         """Return the stored events of the last session, thinned if it is long, and the last id."""
         events = self._events.c
         with self.engine.connect() as connection:
-            start = sa.select(sa.func.max(events.id)).where(
-                events.sender_id == sender_id, events.type_name == "session_started"
-            )
+            of_sender = events.sender_id == sender_id
+            start = connection.execute(
+                sa.select(sa.func.max(events.id)).where(
+                    of_sender, events.type_name == "session_started"
+                )
+            ).scalar()
+            of_session = (of_sender, events.id >= (start or 0))
             rows = connection.execute(
                 sa.select(events.id, events.type_name, events.action_name, events.data)
-                .where(
-                    events.sender_id == sender_id,
-                    events.id >= sa.func.coalesce(start.scalar_subquery(), 0),
-                )
+                .where(*of_session)
                 .order_by(events.id.desc())
                 .limit(RECENT_EVENTS)
             ).all()[::-1]
@@ -196,39 +197,28 @@ class SiteTrackerStore(SQLTrackerStore):
             data = [row.data for row in rows]
             if len(rows) == RECENT_EVENTS and rows[0].type_name != "session_started":
                 cut = _first_turn(rows)
-                data = self._state_before(connection, sender_id, rows[cut].id) + data[cut:]
+                older = (*of_session, events.id < rows[cut].id)
+                data = self._state_before(connection, older, start) + data[cut:]
             return data, rows[-1].id
 
-    def _state_before(self, connection: Any, sender_id: str, cut: int) -> list[str]:
+    def _state_before(self, connection: Any, older: Sequence[Any], start: int | None) -> list[str]:
         """Return what of a session's older events still matters: its start, state and signs."""
         events = self._events.c
-        of_session = (
-            events.sender_id == sender_id,
-            events.id < cut,
-            events.id
-            >= sa.func.coalesce(
-                sa.select(sa.func.max(events.id))
-                .where(events.sender_id == sender_id, events.type_name == "session_started")
-                .scalar_subquery(),
-                0,
-            ),
-        )
         latest = (
             sa.select(sa.func.max(events.id))
-            .where(*of_session, events.type_name.in_(_STATE_TYPES))
+            .where(*older, events.type_name.in_(_STATE_TYPES))
             .group_by(events.type_name, events.action_name)
         )
         signs = (
             sa.select(events.id)
-            .where(*of_session, events.type_name == "user", events.data.like('%"tier": "%'))
+            .where(*older, sa.text(SIGN_EVENTS))
             .order_by(events.id.desc())
             .limit(CARRIED_SIGNS)
         )
-        kept = {row[0] for row in connection.execute(latest)}
-        kept |= {row[0] for row in connection.execute(signs)}
+        kept = {row[0] for each in (latest, signs) for row in connection.execute(each)}
         chosen = (
             sa.select(events.data)
-            .where(*of_session, sa.or_(events.id.in_(kept), events.type_name == "session_started"))
+            .where(events.id.in_(kept | ({start} if start else set())))
             .order_by(events.id)
         )
         return [row.data for row in connection.execute(chosen)]
