@@ -132,7 +132,8 @@ async def measure(model: Path, folder: Path, actions: str, texts: list[str]) -> 
 
     watch = Stopwatch()
     watch_all(watch)  # Before the model is loaded: its graph holds on to the methods.
-    agent = Agent.load(model, action_endpoint=EndpointConfig(actions))
+    endpoint = EndpointConfig(actions, enable_selective_domain=True)
+    agent = Agent.load(model, action_endpoint=endpoint)
     agent.tracker_store = SiteTrackerStore(agent.domain, url=f"sqlite:///{folder / 'hot.db'}")
     agent.lock_store = SiteLockStore()
     assert agent.processor

@@ -81,10 +81,10 @@ class Effort:
     saturating: int = 1500
     people: int = 8
     turns: int = 500
-    window: int = 20
+    window: int = 60
 
 
-QUICK = Effort(starts=1, rounds=2, messages=20, saturating=80, people=4, turns=60, window=10)
+QUICK = Effort(starts=1, rounds=2, messages=20, saturating=80, people=4, turns=60, window=20)
 
 
 # ---- the two systems

@@ -29,6 +29,14 @@ REQUEST_ID = "request_id"
 REST_SECONDS = 5.0
 # Rasa checks this schema itself anew at each call, which takes as long as all else in a turn.
 _RESPONSE = Draft202012Validator(rasa_actions.RemoteAction.action_response_format_spec())
+# These read of the events only which responses were given in which turn (actions/conversation.py).
+_READ_WHAT_WAS_ANSWERED = {
+    "action_medical_disclaimer",
+    "action_show_more",
+    "action_show_sources",
+    "action_suggest_topics",
+}
+_TURNS = {"user", "bot", "session_started"}
 _UNREAD = ("intent_ranking", "text_tokens", "response_selector")
 
 
@@ -69,7 +77,7 @@ class ActionCalls:
             raise ActionServerAway("The action server does not answer now.")
         call = _Call(json_body)
         call[REQUEST_ID] = logs.request_id.get()
-        call["tracker"] = _lean(json_body["tracker"])
+        call["tracker"] = _lean(json_body["tracker"], name)
         weakref.finalize(call, self._ended, id(json_body), now, name).atexit = False
         task = asyncio.current_task()
         if task is not None:
@@ -137,14 +145,21 @@ def _check_response(action: rasa_actions.RemoteAction, response: Any) -> bool:
     return True
 
 
-def _lean(tracker: dict[str, Any]) -> dict[str, Any]:
-    lean = dict(tracker)
-    lean["events"] = [
-        _without_unread(event, "parse_data") if event.get("event") == "user" else event
-        for event in tracker.get("events") or ()
-        if event.get("event") != "user_featurization"
-    ]
-    return lean
+def _lean(tracker: dict[str, Any], action: str) -> dict[str, Any]:
+    events = tracker.get("events") or ()
+    if action in _READ_WHAT_WAS_ANSWERED:
+        kept = [
+            {name: event[name] for name in ("event", "metadata") if name in event}
+            for event in events
+            if event.get("event") in _TURNS
+        ]
+    else:
+        kept = [
+            _without_unread(event, "parse_data") if event.get("event") == "user" else event
+            for event in events
+            if event.get("event") != "user_featurization"
+        ]
+    return {**tracker, "events": kept}
 
 
 def _without_unread(event: dict[str, Any], part: str) -> dict[str, Any]:

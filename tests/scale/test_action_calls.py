@@ -165,3 +165,20 @@ def test_a_response_of_another_form_is_refused(
 
     guard_action_calls(30.0)
     asyncio.run(talk())
+
+
+def test_actions_on_answers_get_no_words_of_the_conversation(guard: ActionCalls) -> None:
+    said = [event.as_dict() for event in [*START, *turn("my own words"), *turn("and more")]]
+
+    async def sent(action: str) -> dict[str, Any]:
+        body = {"tracker": {"slots": {"language": "en"}, "events": said}, "next_action": action}
+        return dict(guard.prefix_stripping_for_custom_actions(body)["tracker"])
+
+    lean = asyncio.run(sent("action_medical_disclaimer"))
+    kinds = [event["event"] for event in lean["events"]]
+    assert kinds == ["session_started", "user", "bot", "user", "bot"]
+    assert "my own words" not in str(lean)
+    assert lean["slots"] == {"language": "en"}
+    whole = asyncio.run(sent("action_start_handoff"))
+    assert [event["event"] for event in whole["events"]] == [event["event"] for event in said]
+    assert "my own words" in str(whole)
