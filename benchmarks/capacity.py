@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.pages import fill_in
 from benchmarks.scaling import RECORD
 from stridewell.settings import ROOT
 
@@ -144,15 +145,8 @@ def main() -> int:
         f"Measured {run['started']} on {run['processors']} processors ({run['processor']}), "
         f"load average {run['load_at_start']:.1f} before the run."
     )
-    page = PAGE.read_text(encoding="utf-8")
-    tables = {
-        "measured": f"{where}\n\n{measured_table(cost)}",
-        "needs": needs_table(cost),
-    }
-    for name, table in tables.items():
-        before, mark, rest = page.partition(f"<!-- {name} -->\n")
-        page = before + mark + table + "\n" + rest[rest.index("<!-- end -->") :]
-    PAGE.write_text(page, encoding="utf-8")
+    fill_in(PAGE, "measured", f"{where}\n\n{measured_table(cost)}")
+    fill_in(PAGE, "needs", needs_table(cost))
     return 0
 
 

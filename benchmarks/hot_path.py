@@ -27,6 +27,7 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.load import messages
+from benchmarks.pages import fill_in
 from benchmarks.serving import action_server
 from stridewell.rasa import use_quicker_parts, without_tensorflow
 from stridewell.settings import ROOT
@@ -219,13 +220,8 @@ def main() -> int:
     shown = table(found)
     print(shown)
     if options.write_docs:
-        page = PAGE.read_text(encoding="utf-8")
-        before, _, rest = page.partition("<!-- hot path -->\n")
-        _, mark, after = rest.partition("<!-- end -->")
         where = f"Measured {run['started']} ({run['processor']}), processor time, HTTP left out."
-        PAGE.write_text(
-            f"{before}<!-- hot path -->\n{where}\n\n{shown}\n{mark}{after}", encoding="utf-8"
-        )
+        fill_in(PAGE, "hot path", f"{where}\n\n{shown}")
     return 0
 
 

@@ -17,6 +17,10 @@ from rasa.engine.runner.dask import DaskGraphRunner
 class OrderedGraphRunner(DaskGraphRunner):
     """A graph runner that remembers the order; see Rasa's ``GraphRunner`` for what it takes."""
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._orders: dict[tuple[str, ...], list[tuple[str, list[str]]]] = {}
+
     def run(
         self, inputs: dict[str, Any] | None = None, targets: list[str] | None = None
     ) -> dict[str, Any]:
@@ -42,10 +46,9 @@ class OrderedGraphRunner(DaskGraphRunner):
         return {name: found[name][1] for name in wanted}
 
     def _order(self, wanted: tuple[str, ...]) -> list[tuple[str, list[str]]]:
-        orders: dict[Any, list[tuple[str, list[str]]]] = self.__dict__.setdefault("_orders", {})
-        if wanted not in orders:
+        if wanted not in self._orders:
             nodes = self._graph_schema.minimal_graph_schema(list(wanted)).nodes
             needs = {name: list(node.needs.values()) for name, node in nodes.items()}
             sequence = TopologicalSorter(needs).static_order()
-            orders[wanted] = [(name, needs[name]) for name in sequence if name in needs]
-        return orders[wanted]
+            self._orders[wanted] = [(name, needs[name]) for name in sequence if name in needs]
+        return self._orders[wanted]

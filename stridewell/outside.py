@@ -65,13 +65,15 @@ class Outside:
             self.spelling.correct(word)
             for word in _WORD.findall(text.lower().replace("\u2019", "'"))
         ]
-        asked_of_another = self.others.spans(words) and not self.sciatica.spans(words)
-        if understood in self.one_thing and asked_of_another:
+        if understood in self.one_thing and self._asks_of_another(words):
             return self.of_others
         spans = self.always.spans(words)
         if not spans and not self.covered.spans(words):
             spans = self.outside.spans(words)
         return spans[0][0] if spans else None
+
+    def _asks_of_another(self, words: list[str]) -> bool:
+        return bool(self.others.spans(words)) and not self.sciatica.spans(words)
 
 
 @lru_cache(maxsize=4)

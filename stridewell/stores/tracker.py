@@ -179,16 +179,15 @@ class SiteTrackerStore(SQLTrackerStore):
         """Return the stored events of the last session, thinned if it is long, and the last id."""
         events = self._events.c
         with self.engine.connect() as connection:
-            of_sender = events.sender_id == sender_id
-            start = connection.execute(
-                sa.select(sa.func.max(events.id)).where(
-                    of_sender, events.type_name == "session_started"
-                )
-            ).scalar()
-            of_session = (of_sender, events.id >= (start or 0))
+            start = sa.select(sa.func.max(events.id)).where(
+                events.sender_id == sender_id, events.type_name == "session_started"
+            )
             rows = connection.execute(
                 sa.select(events.id, events.type_name, events.action_name, events.data)
-                .where(*of_session)
+                .where(
+                    events.sender_id == sender_id,
+                    events.id >= sa.func.coalesce(start.scalar_subquery(), 0),
+                )
                 .order_by(events.id.desc())
                 .limit(RECENT_EVENTS)
             ).all()[::-1]
@@ -197,11 +196,16 @@ class SiteTrackerStore(SQLTrackerStore):
             data = [row.data for row in rows]
             if len(rows) == RECENT_EVENTS and rows[0].type_name != "session_started":
                 cut = _first_turn(rows)
-                older = (*of_session, events.id < rows[cut].id)
-                data = self._state_before(connection, older, start) + data[cut:]
+                began = connection.execute(start).scalar() or 0
+                older = (
+                    events.sender_id == sender_id,
+                    events.id >= began,
+                    events.id < rows[cut].id,
+                )
+                data = self._state_before(connection, older, began) + data[cut:]
             return data, rows[-1].id
 
-    def _state_before(self, connection: Any, older: Sequence[Any], start: int | None) -> list[str]:
+    def _state_before(self, connection: Any, older: Sequence[Any], began: int) -> list[str]:
         """Return what of a session's older events still matters: its start, state and signs."""
         events = self._events.c
         latest = (
@@ -216,11 +220,7 @@ class SiteTrackerStore(SQLTrackerStore):
             .limit(CARRIED_SIGNS)
         )
         kept = {row[0] for each in (latest, signs) for row in connection.execute(each)}
-        chosen = (
-            sa.select(events.data)
-            .where(events.id.in_(kept | ({start} if start else set())))
-            .order_by(events.id)
-        )
+        chosen = sa.select(events.data).where(events.id.in_({*kept, began})).order_by(events.id)
         return [row.data for row in connection.execute(chosen)]
 
     # ---- writing

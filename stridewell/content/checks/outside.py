@@ -28,18 +28,18 @@ def check_outside(project: Project, findings: Findings) -> None:
     }
     topics = project.register.topics
     declined = {name for name, topic in topics.items() if not topic.answered}
+    entries: dict[str, dict[str, Entry]] = {}
     for key in ("always", "outside", "only_sciatica"):
+        entries[key] = parts[key].mapping(key, findings) if key in parts else {}
         if key not in parts:
             findings.add(
                 content.place, f"the part '{key}' is missing. Write it, or restore it from git."
             )
     for key in ("always", "outside"):
-        for topic, phrases in parts[key].mapping(key, findings).items() if key in parts else ():
+        for topic, phrases in entries[key].items():
             _check_topic(topic, phrases, declined, "a declined", findings)
             _check_phrases(phrases.sequence(topic, findings), groups, findings)
-    only = {}
-    if "only_sciatica" in parts:
-        only = parts["only_sciatica"].mapping("only_sciatica", findings)
+    only = entries["only_sciatica"]
     for key in ("sciatica", "others"):
         if key in only:
             _check_phrases(only[key].sequence(key, findings), groups, findings)
