@@ -19,7 +19,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,12 +53,25 @@ _Result = TypeVar("_Result")
 
 @dataclass
 class _Turn:
-    """What one save has to store."""
+    """What one save has to store, and the conversation's last id once it is stored."""
 
     sender_id: str
     rows: list[dict[str, Any]]
     after: int | None
     message_id: str | None
+    last: int | None = None
+
+
+@dataclass
+class _Backlog:
+    """Turns of a conversation that are not stored yet, oldest first.
+
+    The lock is held while they are written: a turn that fails goes back to its place before a
+    later one is tried.
+    """
+
+    turns: deque[_Turn] = field(default_factory=deque)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class SiteTrackerStore(SQLTrackerStore):
@@ -87,7 +100,7 @@ class SiteTrackerStore(SQLTrackerStore):
             (settings.database_url if url is None else url) or f"sqlite:///{ROOT / Path(db)}"
         )
         self._events = self.SQLEvent.__table__
-        self._waiting: deque[_Turn] = deque()
+        self._waiting: dict[str, _Backlog] = {}
         self._storing: asyncio.Task[None] | None = None
         self._wait_for_database()
         self.sessionmaker = sa.orm.sessionmaker(bind=self.engine)
@@ -133,8 +146,7 @@ class SiteTrackerStore(SQLTrackerStore):
         stop = started + PATIENCE_SECONDS
         while True:
             try:
-                if self._waiting:
-                    await self._store_waiting()
+                await self._store_turns(sender_id)
                 stored, last = await asyncio.to_thread(read, sender_id)
                 break
             except OperationalError as error:
@@ -236,17 +248,15 @@ class SiteTrackerStore(SQLTrackerStore):
         if self.event_broker:
             await self._stream_new_events(self.event_broker, new, tracker.sender_id)
         started = time.monotonic()
-        last = after
-        self._waiting.append(turn)
+        self._wait(turn)
         try:
-            stored = await self._store_waiting()
-            last = stored.get(id(turn), last)
+            await self._store_turns(tracker.sender_id)
         except SQLAlchemyError as error:
             metrics.store_failures.labels("write").inc()
             logger.error("A turn can't be stored now and waits in memory: %s", _plainly(error))
             self._retry_later()
         metrics.store_seconds.labels("write").observe(time.monotonic() - started)
-        _remember(tracker, len(tracker.events), last)
+        _remember(tracker, len(tracker.events), after if turn.last is None else turn.last)
 
     def keep(self, sender_id: str, events: Sequence[Event]) -> None:
         """Store a turn that was taken without the database, once that is back.
@@ -256,8 +266,7 @@ class SiteTrackerStore(SQLTrackerStore):
             events: The turn, from the person's message on.
         """
         _count(events)
-        self._waiting.append(_turn(sender_id, events, 0))
-        metrics.turns_waiting.set(len(self._waiting))
+        self._wait(_turn(sender_id, events, 0))
         self._retry_later()
 
     def _new_events(self, tracker: DialogueStateTracker) -> tuple[list[Event], int | None]:
@@ -271,32 +280,34 @@ class SiteTrackerStore(SQLTrackerStore):
         events = list(tracker.events)
         return events[known:], last
 
-    async def _store_waiting(self) -> dict[int, int]:
-        """Store all turns that wait, oldest first.
+    def _wait(self, turn: _Turn) -> None:
+        """Put a turn behind those of its conversation that are not stored yet."""
+        self._waiting.setdefault(turn.sender_id, _Backlog()).turns.append(turn)
+        if self.turns_waiting > MOST_WAITING:
+            oldest = next(iter(self._waiting.values()))
+            oldest.turns.popleft()
+            metrics.turns_dropped.inc()
+        metrics.turns_waiting.set(self.turns_waiting)
 
-        Returns:
-            The last id of each stored turn, by the turn's own ``id()``.
+    async def _store_turns(self, sender_id: str) -> None:
+        """Store the turns of a conversation that wait, oldest first.
 
         Raises:
             sqlalchemy.exc.SQLAlchemyError: The database can't store them.
         """
-        done: dict[int, int] = {}
-        while self._waiting:
-            turn = self._waiting.popleft()
-            try:
-                done[id(turn)] = await asyncio.to_thread(self._write, turn)
-            except BaseException:
-                self._waiting.appendleft(turn)
-                self._drop_oldest()
-                raise
-            finally:
-                metrics.turns_waiting.set(len(self._waiting))
-        return done
-
-    def _drop_oldest(self) -> None:
-        while len(self._waiting) > MOST_WAITING:
-            self._waiting.popleft()
-            metrics.turns_dropped.inc()
+        backlog = self._waiting.get(sender_id)
+        if backlog is None:
+            return
+        async with backlog.lock:
+            while backlog.turns:
+                turn = backlog.turns[0]
+                turn.last = await asyncio.to_thread(self._write, turn)
+                # Meanwhile the conversation may have been deleted, or its oldest turn dropped.
+                if backlog.turns and backlog.turns[0] is turn:
+                    backlog.turns.popleft()
+            if self._waiting.get(sender_id) is backlog:
+                del self._waiting[sender_id]
+        metrics.turns_waiting.set(self.turns_waiting)
 
     def _retry_later(self) -> None:
         if self._storing is None or self._storing.done():
@@ -305,11 +316,14 @@ class SiteTrackerStore(SQLTrackerStore):
     async def _keep_trying(self) -> None:
         while self._waiting:
             await asyncio.sleep(RETRY_SECONDS)
-            try:
-                await self._store_waiting()
-                logger.warning("The database stores conversations again.")
-            except SQLAlchemyError:
-                metrics.store_failures.labels("write").inc()
+            for sender_id in list(self._waiting):
+                try:
+                    await self._store_turns(sender_id)
+                except SQLAlchemyError as error:
+                    metrics.store_failures.labels("write").inc()
+                    if isinstance(error, OperationalError):
+                        break
+        logger.warning("The database stores conversations again.")
 
     def _write(self, turn: _Turn) -> int:
         """Write a turn in one transaction; return the conversation's last id."""
@@ -344,12 +358,14 @@ class SiteTrackerStore(SQLTrackerStore):
     @property
     def turns_waiting(self) -> int:
         """How many turns wait in memory for the database."""
-        return len(self._waiting)
+        return sum(len(backlog.turns) for backlog in self._waiting.values())
 
     def forget_waiting(self, sender_id: str) -> None:
         """Drop what waits in memory of a conversation that is being deleted."""
-        self._waiting = deque(turn for turn in self._waiting if turn.sender_id != sender_id)
-        metrics.turns_waiting.set(len(self._waiting))
+        backlog = self._waiting.pop(sender_id, None)
+        if backlog:
+            backlog.turns.clear()
+        metrics.turns_waiting.set(self.turns_waiting)
 
 
 def _remember(tracker: DialogueStateTracker, stored: int, last: int | None) -> None:

@@ -151,11 +151,22 @@ class Turns:
     ) -> list[dict[str, Any]]:
         try:
             async with agent.lock_store.lock(conversation, wait_time_in_seconds=LOCK_POLL_SECONDS):
-                if await asyncio.to_thread(is_ended, conversation):
-                    raise ApiError("session_ended")
-                return await self._locked_turn(agent, conversation, message, typed)
+                return await self._locked_turn(agent, conversation, message, typed, is_ended)
         except LockError:
             raise ApiError("busy", retry_after=2) from None
+
+    async def _locked_turn(
+        self,
+        agent: Agent,
+        conversation: str,
+        message: Mapping[str, Any],
+        typed: str | None,
+        is_ended: Callable[[str], bool],
+    ) -> list[dict[str, Any]]:
+        try:
+            if await asyncio.to_thread(is_ended, conversation):
+                raise ApiError("session_ended")
+            return await self._usual_turn(agent, conversation, message, typed)
         except (ApiError, SQLAlchemyError) as error:
             if isinstance(error, ApiError) and error.code != "storage_failed":
                 raise
@@ -169,7 +180,7 @@ class Turns:
             await _keep(agent, processor, conversation)
             return replies
 
-    async def _locked_turn(
+    async def _usual_turn(
         self,
         agent: Agent,
         conversation: str,

@@ -203,6 +203,38 @@ def test_turns_wait_while_the_disk_is_full(domain: Domain, tmp_path: Path) -> No
     asyncio.run(talk())
 
 
+def test_the_next_turn_waits_for_one_that_is_being_tried_again(
+    domain: Domain, tmp_path: Path
+) -> None:
+    async def talk() -> None:
+        store = SiteTrackerStore(domain, url=f"sqlite:///{tmp_path / 'full.db'}")
+        await take_turn(store, "ann", turn("before"))
+        with store.engine.connect() as connection:
+            full = connection.execute(sa.text("PRAGMA page_count")).scalar_one()
+        pages, writing = full, asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        @sa.event.listens_for(store.engine, "checkout")
+        def _limit(connection: sa.engine.Connection, *_: object) -> None:
+            connection.execute(f"PRAGMA max_page_count = {pages}")
+
+        @sa.event.listens_for(store.engine, "before_cursor_execute")
+        def _delay(connection: object, cursor: object, statement: str, *_: object) -> None:
+            if statement.startswith("INSERT") and pages == full:
+                loop.call_soon_threadsafe(writing.set)
+                time.sleep(0.5)  # Long enough for the next turn to be read and saved.
+
+        store.keep("ann", turn("first " * 5000, message_id="m1"))
+        await writing.wait()
+        pages = 1_000_000
+        await take_turn(store, "ann", turn("second"))
+        while store.turns_waiting:
+            await asyncio.sleep(0.05)
+        assert [text[:6] for text in await texts(store, "ann")] == ["before", "first ", "second"]
+
+    asyncio.run(talk())
+
+
 def test_ids_of_events_do_not_run_out(domain: Domain, postgresql_url: str) -> None:
     SiteTrackerStore(domain, url=postgresql_url)
     with sa.create_engine(postgresql_url).connect() as connection:
