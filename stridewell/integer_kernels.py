@@ -3,11 +3,11 @@
 An ONNX file as in, the bytes of one that computes the same out. A file that stores weights as
 ``Cast(int8) * scale`` in front of each matrix product is small on disk only: onnxruntime turns the
 weights into floats once, when it loads the file, and computes with those. Here each such product
-becomes a ``MatMulNBits`` of onnxruntime's own operators, which keeps the weights as they are and
-rounds what it multiplies them with to 8 bits, in blocks, as it goes (GPTQ-style blockwise
-quantization; Frantar et al., "GPTQ", ICLR 2023). Each block of each token has a scale of its own,
-so what a text is computed with hardly touches its result. Embeddings are scaled after they have
-been looked up instead of all before.
+becomes one of integers: what the weights are multiplied with is rounded to 8 bits as it goes, each
+token with a scale of its own (per-token dynamic quantization; Yao et al., "ZeroQuant", NeurIPS
+2022), so what a text is computed with does not touch its result. Both sides are unsigned: with one
+signed, processors without VNNI add up pairs in 16 bits that overflow. Embeddings are scaled after
+they have been looked up instead of all before.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ import onnx
 import onnxruntime
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-# Larger blocks are faster and rounder.
-BLOCK = 128
-# onnxruntime's level for 8-bit integers; 0 would be its choice.
-INT8 = 4
+# What stands for 0 among unsigned integers, and how far they go from there.
+MIDDLE, REACH = 128, 127
+_STEP, _LEAST, _ONE, _MIDDLE = "integer_step", "integer_least", "integer_one", "integer_middle"
 
 
 class _Stored(NamedTuple):
@@ -48,7 +47,7 @@ def with_integer_kernels(path: Path) -> bytes:
     model = onnx.load(str(path))
     graph = model.graph
     stored = _stored_weights(graph)
-    blocks: dict[str, TensorProto] = {}
+    unsigned: dict[str, TensorProto] = {}
     nodes: list[NodeProto] = []
     for node in graph.node:
         weights = stored.get(node.input[0]) if node.op_type == "Gather" else None
@@ -56,19 +55,20 @@ def with_integer_kernels(path: Path) -> bytes:
         if weights and _per_row(weights):
             nodes += _looked_up(node, weights)
         elif factor and _per_column(factor):
-            nodes.append(_product(node, factor))
-            blocks |= _blocks(factor)
+            name = factor.integers.name
+            nodes += product(node.input[0], f"{name}_unsigned", f"{name}_scales", node.output[0])
+            unsigned |= _unsigned(factor)
         else:
             nodes.append(node)
-    if len(nodes) == len(graph.node) and not blocks:
+    if len(nodes) == len(graph.node):
         return path.read_bytes()
+    unsigned |= {tensor.name: tensor for tensor in constants()}
     nodes, needed = _used(nodes, {output.name for output in graph.output})
     tensors = [tensor for tensor in graph.initializer if tensor.name in needed]
-    tensors += [blocks[name] for name in sorted(blocks)]
+    tensors += [unsigned[name] for name in sorted(unsigned.keys() & needed)]
     del graph.node[:], graph.initializer[:]
     graph.node.extend(nodes)
     graph.initializer.extend(tensors)
-    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     return bytes(model.SerializeToString(deterministic=True))
 
 
@@ -105,8 +105,8 @@ def _per_row(weights: _Stored) -> bool:
 
 
 def _per_column(weights: _Stored) -> bool:
-    rows, *columns = weights.integers.dims
-    return rows % BLOCK == 0 and list(weights.scale.dims) == [1, *columns]
+    _, *columns = weights.integers.dims
+    return list(weights.scale.dims) == [1, *columns]
 
 
 def _looked_up(node: NodeProto, weights: _Stored) -> list[NodeProto]:
@@ -120,51 +120,53 @@ def _looked_up(node: NodeProto, weights: _Stored) -> list[NodeProto]:
     ]
 
 
-def _product(node: NodeProto, weights: _Stored) -> NodeProto:
-    rows, columns = weights.integers.dims
-    name = weights.integers.name
-    return product(node.input[0], f"{name}_blocks", f"{name}_scales", node.output[0], rows, columns)
-
-
-def product(
-    factor: str, blocks: str, scales: str, result: str, rows: int, columns: int
-) -> NodeProto:
-    """Return a node that multiplies floats with integers in blocks.
+def product(floats: str, integers: str, scales: str, result: str) -> list[NodeProto]:
+    """Return nodes that multiply floats with integers; they need :func:`constants`.
 
     Args:
-        factor: Name of the floats, (n, rows).
-        blocks: Name of the integers around 128, (columns, rows / BLOCK, BLOCK), uint8.
-        scales: Name of their scales, (columns * rows / BLOCK), float32.
+        floats: Name of the floats, (n, rows).
+        integers: Name of the integers around ``MIDDLE``, (rows, columns), uint8.
+        scales: Name of the scales of their columns, (columns), float32.
         result: Name of the product, (n, columns).
-        rows: What is summed over.
-        columns: What comes out.
     """
-    return helper.make_node(
-        "MatMulNBits",
-        [factor, blocks, scales],
-        [result],
-        domain="com.microsoft",
-        K=rows,
-        N=columns,
-        bits=8,
-        block_size=BLOCK,
-        accuracy_level=INT8,
+    size, most, scale, even, rounded, whole, sums, scaled = (
+        f"{result}_{part}"
+        for part in ("size", "most", "scale", "even", "rounded", "whole", "sums", "scaled")
     )
+    return [
+        helper.make_node("Abs", [floats], [size]),
+        helper.make_node("ReduceMax", [size], [most], axes=[-1], keepdims=1),
+        helper.make_node("Mul", [most, _STEP], [f"{scale}_raw"]),
+        helper.make_node("Max", [f"{scale}_raw", _LEAST], [scale]),
+        helper.make_node("Div", [floats, scale], [even]),
+        helper.make_node("QuantizeLinear", [even, _ONE, _MIDDLE], [rounded]),
+        helper.make_node("MatMulInteger", [rounded, integers, _MIDDLE, _MIDDLE], [whole]),
+        helper.make_node("Cast", [whole], [sums], to=TensorProto.FLOAT),
+        helper.make_node("Mul", [sums, scales], [scaled]),
+        helper.make_node("Mul", [scaled, scale], [result]),
+    ]
 
 
-def _blocks(weights: _Stored) -> dict[str, TensorProto]:
-    """Return weights and scales as ``MatMulNBits`` takes them: by column, around 128, in blocks."""
-    integers = numpy_helper.to_array(weights.integers)
-    rows, columns = integers.shape
-    shifted = (integers.astype(np.int16) + 128).astype(np.uint8)
-    blocks = np.ascontiguousarray(shifted.T).reshape(columns, rows // BLOCK, BLOCK)
-    scale = numpy_helper.to_array(weights.scale).astype(np.float32).reshape(-1)
+def constants() -> list[TensorProto]:
+    """Return what the nodes of all products share."""
+    return [
+        numpy_helper.from_array(np.float32(1.0 / REACH), _STEP),
+        numpy_helper.from_array(np.float32(1e-12), _LEAST),
+        numpy_helper.from_array(np.float32(1.0), _ONE),
+        numpy_helper.from_array(np.uint8(MIDDLE), _MIDDLE),
+    ]
+
+
+def _unsigned(weights: _Stored) -> dict[str, TensorProto]:
+    """Return weights and scales as :func:`product` takes them."""
+    integers = numpy_helper.to_array(weights.integers).astype(np.int16) + MIDDLE
+    scales = numpy_helper.to_array(weights.scale).astype(np.float32).reshape(-1)
     name = weights.integers.name
     return {
         made.name: made
         for made in (
-            numpy_helper.from_array(blocks, f"{name}_blocks"),
-            numpy_helper.from_array(np.repeat(scale, rows // BLOCK), f"{name}_scales"),
+            numpy_helper.from_array(integers.astype(np.uint8), f"{name}_unsigned"),
+            numpy_helper.from_array(scales, f"{name}_scales"),
         )
     }
 

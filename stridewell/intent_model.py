@@ -18,7 +18,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.linalg import cho_factor, cho_solve, lapack
+from scipy.linalg import cho_factor, cho_solve, get_lapack_funcs
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
@@ -193,7 +193,8 @@ class IntentModel:
     ) -> Array:
         # What a kernel regression without a group I of its examples says of them follows exactly
         # from the one with them: y_I - (A^-1)_II^-1 w_I. So thousands of folds cost one inversion.
-        inverse, _ = lapack.dpotri(factor, lower=1)
+        (potri,) = get_lapack_funcs(("potri",), (factor,))
+        inverse, _ = potri(factor, lower=1, overwrite_c=1)
         regression = np.empty_like(wanted)
         for label in range(len(self.labels)):
             members = np.flatnonzero(targets == label)

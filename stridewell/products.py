@@ -1,8 +1,8 @@
 """Products of a few vectors with many that never change: vectors in, similarities out.
 
-The many are kept as 8-bit integers with a scale for each block of 128 numbers, in a quarter of the
-memory, and multiplied by onnxruntime's integer kernels, several times as fast as floats. A product
-of unit vectors is off by .0004 on average, far less than what two wordings of a question differ.
+The many are kept as 8-bit integers with a scale for each, in a quarter of the memory, and
+multiplied by onnxruntime's integer kernels, several times as fast as floats. A product of unit
+vectors is off by .0005 on average, far less than what two wordings of a question differ.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from stridewell.encoder import Array
-from stridewell.integer_kernels import BLOCK, open_session, product
+from stridewell.integer_kernels import MIDDLE, REACH, constants, open_session, product
 
 IR_VERSION, OPSET = 8, 17
 
@@ -32,24 +32,21 @@ class FixedVectors:
     """
 
     def __init__(self, vectors: Array) -> None:
-        count = len(vectors)
-        self._missing = -vectors.shape[1] % BLOCK
-        vectors = self._filled(vectors)
-        dimension = vectors.shape[1]
-        blocks = vectors.reshape(count, dimension // BLOCK, BLOCK)
-        scales = np.maximum(np.abs(blocks).max(axis=2), 1e-12) / 127.0
-        integers = (np.round(blocks / scales[:, :, None]) + 128.0).astype(np.uint8)
+        count, dimension = vectors.shape
+        scales = np.maximum(np.abs(vectors).max(axis=1), 1e-12) / REACH
+        integers = (np.round(vectors / scales[:, None]) + MIDDLE).astype(np.uint8)
         graph = helper.make_graph(
-            [product("some", "blocks", "scales", "products", dimension, count)],
+            product("some", "integers", "scales", "products"),
             "products",
             [helper.make_tensor_value_info("some", TensorProto.FLOAT, ["few", dimension])],
             [helper.make_tensor_value_info("products", TensorProto.FLOAT, ["few", count])],
             [
-                numpy_helper.from_array(integers, "blocks"),
-                numpy_helper.from_array(scales.astype(np.float32).reshape(-1), "scales"),
+                numpy_helper.from_array(np.ascontiguousarray(integers.T), "integers"),
+                numpy_helper.from_array(scales.astype(np.float32), "scales"),
+                *constants(),
             ],
         )
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
+        opsets = [helper.make_opsetid("", OPSET)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
         self._session = open_session(model.SerializeToString())
 
@@ -62,9 +59,5 @@ class FixedVectors:
         Returns:
             (few, many), float32.
         """
-        (found,) = self._session.run(None, {"some": self._filled(vectors)})
+        (found,) = self._session.run(None, {"some": np.asarray(vectors, dtype=np.float32)})
         return np.asarray(found)
-
-    def _filled(self, vectors: Array) -> Array:
-        """Fill up the last block with zeros."""
-        return np.pad(np.asarray(vectors, dtype=np.float32), ((0, 0), (0, self._missing)))

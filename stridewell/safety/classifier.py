@@ -1,8 +1,9 @@
 """Sees signs in words the lexicon never met: texts, vectors and the rules' cues in, judgments out.
 
 A kernel regression says how much a text resembles the examples of each sign, by sentence vector
-and by n-grams of characters and words; next to it stands the nearest example of each kind. Both
-are computed for the whole message and for its sentences and clauses. A logistic model, fitted on
+and by n-grams of characters and words; next to it stand the nearest example of each kind, and the
+nearest of all ordinary texts. All are computed for the whole message and for its sentences and
+clauses. A logistic model, fitted on
 examples that were held out together with everything that resembles them, weighs them with what the
 lexicon's rules say (a denial, a question, a time long past) and gives the probability of each
 kind: an emergency, a crisis or a same-day sign that somebody has; a sign denied, asked about or
@@ -21,7 +22,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
-from scipy.linalg.blas import dsyrk
+from scipy.linalg.blas import ssyrk
 from scipy.sparse import csr_matrix
 
 from stridewell.encoder import Array
@@ -34,7 +35,7 @@ from stridewell.tfidf import Rows, TfIdf
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 3
+FORMAT = 4
 NONE = "none"
 KINDS = (*TIERS, *MENTIONED, NONE)
 WEIGHTS_FILE, SETTINGS_FILE = "safety_weights.npz", "safety_classifier.json"
@@ -61,6 +62,7 @@ class Settings:
         ordinary_parts: How many sentences of ordinary messages teach the regression.
         ordinary_stacked: How many ordinary questions the final weighing is fitted on.
         stories: How many long messages are made of the texts for the final weighing.
+        weighing: How freely the logistic model weighs; less is smoother.
         folds: Number of folds.
         noise_weight: Weight of a misspelled copy.
         wanted_recall: Share of held-out signs to be seen, by the classifier or the lexicon.
@@ -76,6 +78,7 @@ class Settings:
     ordinary_parts: int = 2500
     ordinary_stacked: int = 2400
     stories: int = 400
+    weighing: float = 0.01
     folds: int = 5
     noise_weight: float = 0.5
     wanted_recall: float = 0.975
@@ -139,6 +142,7 @@ class SignClassifier:
         self._shares = np.array(description["kernel_weights"])
         self._sharpness = float(description["sharpness"])
         self._vectors = FixedVectors(arrays["vectors"])
+        self._ordinary = FixedVectors(arrays["ordinary"])
         self._weights = arrays["weights"].astype(np.float32)
         self._kinds = arrays["kinds"]
         self._columns = _columns(self.classes)
@@ -159,7 +163,8 @@ class SignClassifier:
         texts = [prepared.text, *prepared.parts]
         similarity = self._similarity(texts, vectors)
         regression = np.exp(self._sharpness * (similarity - 1.0)) @ self._weights
-        rows = _rows(regression, _nearest(similarity, self._kinds), self._columns)
+        ordinary = self._ordinary.products(vectors).max(axis=1)
+        rows = _rows(regression, _nearest(similarity, self._kinds), ordinary, self._columns)
         owners = np.zeros(len(prepared.parts), dtype=int)
         features = _features(rows[:1], rows[1:], owners, prepared.cues[None, :])
         logits = (features @ self._arrays["stack"].T + self._arrays["bias"])[0]
@@ -327,6 +332,8 @@ class _Training:
     def _choose_landmarks(self, ordinary_parts: Array) -> Array:
         """Return the rows that the regression leans on: all written for it, and the hardest others.
 
+        Those of a kind lie side by side.
+
         Args:
             ordinary_parts: Rows of parts of ordinary messages.
         """
@@ -334,7 +341,8 @@ class _Training:
         # The ordinary texts that most resemble a sign teach most.
         hardest = self._most_alike(np.concatenate([questions, ordinary_parts]))
         chosen = hardest[: self.settings.ordinary_landmarks]
-        return np.sort(np.concatenate([np.flatnonzero(self.by_hand), chosen]))
+        marks = np.sort(np.concatenate([np.flatnonzero(self.by_hand), chosen]))
+        return np.asarray(marks[np.argsort(self.kinds[self.source[marks]], kind="stable")])
 
     def _tell_stories(self, chance: random.Random) -> list[tuple[str, int]]:
         """Join ordinary texts of one fold, some of them around a sign, to long messages.
@@ -369,6 +377,7 @@ class _Training:
         similarity *= np.float32(shares[0])
         arrays: dict[str, Array] = {
             "vectors": self.vectors[marks].astype(np.float16),
+            "ordinary": self.vectors[self._ordinary_texts()].astype(np.float16),
             "kinds": self.kinds[self.source[marks]],
         }
         vocabularies: dict[str, list[str]] = {}
@@ -383,16 +392,18 @@ class _Training:
             for part in ("data", "indices", "indptr"):
                 arrays[f"{part}_{kind}"] = getattr(matrix, part)
         nearest = self._held_out_nearest(similarity)
+        ordinary = self._held_out_ordinary()
         weights, held = self._regress(similarity)
         del similarity
-        said = _rows(held, nearest, self.columns)
+        said = _rows(held, nearest, ordinary, self.columns)
         features = _features(said[self.judged], said[self.is_part], self.part_owner, self.cues)
         kinds = self.kinds[self.source[self.judged]]
-        model = LogisticRegression(C=1.0, max_iter=1000)
-        model.fit(features, kinds, sample_weight=self.balance[kinds])
+        spread = np.maximum(features.std(axis=0), 1e-6)
+        model = LogisticRegression(C=settings.weighing, max_iter=3000)
+        model.fit(features / spread, kinds, sample_weight=np.sqrt(self.balance[kinds]))
         stack = np.zeros((len(KINDS), features.shape[1]))
         bias = np.full(len(KINDS), -20.0)
-        stack[model.classes_] = model.coef_
+        stack[model.classes_] = model.coef_ / spread
         bias[model.classes_] = model.intercept_
         arrays |= {"weights": weights.astype(np.float32), "stack": stack, "bias": bias}
         chances = _softmax(features @ stack.T + bias)[:, : len(TIERS)].sum(axis=1)
@@ -422,38 +433,40 @@ class _Training:
         wanted = np.eye(len(self.classes))[self.y[self.source]]
         learned = self.weight > 0
 
-        def add(gram: Array, right: Array, rows: Array, sign: float) -> Array:
-            """Add what rows say to the lower half of the moments; a sign of -1 takes it away."""
+        def moments(rows: Array) -> tuple[Array, Array]:
+            """Return what rows say of the weights: the lower half of one side, and the other."""
+            gram = np.zeros((len(marks), len(marks)), dtype=np.float32, order="F")
+            right = np.zeros((len(marks), len(self.classes)))
             for taken in chunks(len(rows), _CHUNK):
                 chunk = rows[taken]
-                root = np.sqrt(self.weight[chunk])[:, None]
+                root = np.sqrt(self.weight[chunk]).astype(np.float32)[:, None]
                 part = kernel[chunk] * root
-                gram = dsyrk(sign, part.T, 1.0, gram, lower=1, overwrite_c=1)
-                right += sign * (part.T @ (root * wanted[chunk]))
-            return gram
+                gram = ssyrk(1.0, part.T, 1.0, gram, lower=1, overwrite_c=1)
+                right += part.T @ (root * wanted[chunk])
+            return gram, right
 
-        def solve(gram: Array, right: Array, keep: Array) -> Array:
-            matrix = gram.T[np.ix_(keep, keep)].T
+        def solve(said: Sequence[tuple[Array, Array]], keep: Array) -> Array:
+            matrix = np.zeros((len(keep), len(keep)), order="F")
+            for gram, _ in said:
+                matrix += gram.T[np.ix_(keep, keep)].T
             matrix += settings.regularization * kernel[np.ix_(marks[keep], keep)].T
-            matrix[np.diag_indices_from(matrix)] += 1e-6 * matrix.trace() / len(matrix)
+            # More than what single precision rounds away.
+            matrix[np.diag_indices_from(matrix)] += 1e-5 * matrix.trace() / len(matrix)
             factor = cho_factor(matrix, lower=True, overwrite_a=True)
+            right = np.sum([of_fold for _, of_fold in said], axis=0)
             return np.asarray(cho_solve(factor, right[keep]))
 
-        gram = np.zeros((len(marks), len(marks)), order="F")
-        right = np.zeros((len(marks), len(self.classes)))
-        gram = add(gram, right, np.flatnonzero(learned), 1.0)
-        weights = solve(gram, right, np.arange(len(marks)))
         folds = self.folds[self.source]
+        said = [
+            moments(np.flatnonzero((folds == fold) & learned)) for fold in range(settings.folds)
+        ]
+        weights = solve(said, np.arange(len(marks)))
         held = np.zeros_like(wanted)
         for fold in range(settings.folds):
             testing = np.flatnonzero(folds == fold)
             keep = np.flatnonzero(folds[marks] != fold)
             if len(testing):
-                others = right.copy()
-                of_others = add(
-                    gram.copy(order="F"), others, np.flatnonzero((folds == fold) & learned), -1.0
-                )
-                own_weights = solve(of_others, others, keep)
+                own_weights = solve([*said[:fold], *said[fold + 1 :]], keep)
                 for taken in chunks(len(testing), _CHUNK):
                     chunk = testing[taken]
                     held[chunk] = kernel[np.ix_(chunk, keep)] @ own_weights
@@ -461,17 +474,33 @@ class _Training:
 
     def _held_out_nearest(self, similarity: Array) -> Array:
         """Return the similarity to the nearest landmark of each kind, a text's like left out."""
-        groups, folds = self.groups[self.source], self.folds[self.source]
         found = []
         for rows in chunks(len(similarity), _CHUNK):
-            own = groups[rows, None] == groups[self.landmarks][None, :]
-            of_fold = folds[rows, None] == folds[self.landmarks][None, :]
-            # A story is made of many texts of its fold.
-            told = self.of_story[rows]
-            own[told] = of_fold[told]
-            apart = np.where(own, np.float32(-1.0), similarity[rows])
+            apart = np.where(self._alike(rows, self.landmarks), np.float32(-1.0), similarity[rows])
             found.append(_nearest(apart, self.kinds[self.source[self.landmarks]]))
         return np.concatenate(found)
+
+    def _held_out_ordinary(self) -> Array:
+        """Return the similarity of vectors to the nearest ordinary text, a text's like left out."""
+        ordinary = self._ordinary_texts()
+        found = []
+        for rows in chunks(len(self.vectors), _CHUNK):
+            similarity = self.vectors[rows] @ self.vectors[ordinary].T
+            similarity[self._alike(rows, ordinary)] = -1.0
+            found.append(similarity.max(axis=1))
+        return np.concatenate(found)
+
+    def _ordinary_texts(self) -> Array:
+        return np.flatnonzero(self.kinds == KINDS.index(NONE))
+
+    def _alike(self, rows: slice, others: Array) -> Array:
+        """Tell which rows resemble which others, or were made of texts of their fold."""
+        groups, folds = self.groups[self.source], self.folds[self.source]
+        alike = np.asarray(groups[rows, None] == groups[others][None, :])
+        # A story is made of many texts of its fold.
+        told = self.of_story[rows]
+        alike[told] = folds[rows][told][:, None] == folds[others][None, :]
+        return alike
 
     def _threshold(self, chances: Array, kinds: Array) -> dict[str, float]:
         signs, none = kinds < len(TIERS), kinds == KINDS.index(NONE)
@@ -500,48 +529,56 @@ def _columns(classes: Sequence[str]) -> Array:
 
 
 def _nearest(similarity: Array, kinds: Array) -> Array:
-    """Return (n, kinds) similarity to the nearest landmark of each kind."""
+    """Return (n, kinds) similarity to the nearest landmark of each kind; they lie side by side."""
     found = np.zeros((len(similarity), len(KINDS)), dtype=np.float32)
-    for number in range(len(KINDS)):
-        columns = similarity[:, kinds == number]
-        if columns.shape[1]:
-            found[:, number] = columns.max(axis=1)
+    present, starts = np.unique(kinds, return_index=True)
+    found[:, present] = np.maximum.reduceat(similarity, starts, axis=1)
     return found
 
 
-def _rows(regression: Array, nearest: Array, columns: Array) -> Array:
+def _rows(regression: Array, nearest: Array, ordinary: Array, columns: Array) -> Array:
+    """Join what is said of n texts: (n, 2 * kinds + 1)."""
     kinds = [regression[:, columns == number].sum(axis=1) for number in range(len(KINDS))]
-    return _SCALE * np.hstack([np.stack(kinds, axis=1), nearest])
+    return _SCALE * np.hstack([np.stack(kinds, axis=1), nearest, ordinary[:, None]])
 
 
 def _features(rows: Array, parts: Array, owners: Array, cues: Array) -> Array:
     """Join what is said of whole messages, of their parts, and by the rules.
 
     Args:
-        rows: (n, 2 * kinds) of the messages.
+        rows: (n, 2 * kinds + 1) of the messages.
         parts: The same of m parts.
         owners: (m,) message of each part.
         cues: (n, CUES).
     """
-    best = rows.copy()
+    count, tiers = len(KINDS), len(TIERS)
+    best, beyond = rows.copy(), _beyond(rows)
     np.maximum.at(best, owners, parts)
+    np.maximum.at(beyond, owners, _beyond(parts))
     # The more parts, the likelier one of them looks like something by chance.
     several = np.log1p(np.bincount(owners, minlength=len(rows)))[:, None]
-    count = len(KINDS)
-    chosen = [*range(count - 1), *range(count, count + len(TIERS))]
-    return np.hstack([rows, best[:, chosen], several, _CUE_WEIGHT * cues])
+    chosen = [*range(count - 1), *range(count, count + tiers)]
+    return np.hstack([rows, best[:, chosen], beyond, several, _CUE_WEIGHT * cues])
+
+
+def _beyond(rows: Array) -> Array:
+    """Return (n, 2) how much more texts resemble signs than they do ordinary texts."""
+    count, tiers = len(KINDS), len(TIERS)
+    signs = [rows[:, :tiers].sum(axis=1), rows[:, count : count + tiers].max(axis=1)]
+    return np.asarray(np.stack(signs, axis=1) - rows[:, -1:])
 
 
 def _groups(vectors: Array, limit: float) -> Array:
     """Number the texts so that those which resemble one another share a number."""
     groups = np.full(len(vectors), -1)
     number = 0
-    for index in range(len(vectors)):
-        if groups[index] < 0:
-            like = (vectors @ vectors[index] >= limit) & (groups < 0)
-            groups[like] = number
-            groups[index] = number
-            number += 1
+    for taken in chunks(len(vectors), _CHUNK):
+        like = vectors @ vectors[taken].T >= limit
+        for place, index in enumerate(range(len(vectors))[taken]):
+            if groups[index] < 0:
+                groups[like[:, place] & (groups < 0)] = number
+                groups[index] = number
+                number += 1
     return groups
 
 

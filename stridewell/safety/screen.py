@@ -31,12 +31,11 @@ FRAGMENT_WORDS = 14
 # Below this the classifier doubts a sign that the lexicon takes for somebody's own. The sign's
 # line stays in the reply; only the opening changes. It must be very sure: "what does it mean if you
 # can't pee" asks, and has it all the same.
-DOUBT = 0.02
-# Without a wording of the lexicon the classifier must be surer of these: runners say that they are
-# done, dying and tired of it all, and speak of bad nights.
-SURER = {"crisis": 0.75, "same_day": 0.5}
-# The more somebody tells, the likelier a sentence sounds like a sign by chance.
-LONG_WORDS, LONG_EMERGENCY = 25, 0.5
+DOUBT = 0.05
+# Without a wording of the lexicon the classifier must be this sure of a crisis or a same-day sign,
+# and of any sign in a long message: runners say that they are done, dying and tired of it all,
+# speak of bad nights, and the more they tell, the likelier a sentence sounds like a sign by chance.
+SURE, LONG_WORDS = 0.5, 25
 # So few words must be clearer still to open with the crisis text: "no I'd rather not".
 SHORT_WORDS, SHORT_CRISIS = 5, 0.9
 # "Goodbye", "I'm done": one or two words say nothing that the lexicon would not know.
@@ -198,9 +197,8 @@ class SafetyScreen:
         threshold = float(self.classifier.settings["threshold"])
         if not seen:
             words = len(message.split())
-            threshold = max(threshold, SURER.get(judged.tier, 0.0))
-            if words > LONG_WORDS:
-                threshold = max(threshold, LONG_EMERGENCY)
+            if judged.tier != "emergency" or words > LONG_WORDS:
+                threshold = max(threshold, SURE)
             if judged.tier == "crisis" and words <= SHORT_WORDS:
                 threshold = max(threshold, SHORT_CRISIS)
                 if words <= BARE_WORDS:

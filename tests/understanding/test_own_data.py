@@ -16,7 +16,7 @@ from tests.understanding.conftest import Fitted
 
 # Reached with the examples of November 2026: 0.861, with the resembling ones held out together.
 # Two points below; raise it when the figure rises, never lower it.
-FLOOR = 0.845
+FLOOR = 0.855
 NEARLY_EQUAL = 0.97
 EVAL = "STRIDEWELL_EVAL"
 

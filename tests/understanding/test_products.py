@@ -30,14 +30,14 @@ def test_the_sentence_model_keeps_its_vectors(
     floats = OnnxEncoder().encode(TEXTS)
     cosines = (floats * encoder.encode(TEXTS)).sum(axis=1)
     assert cosines.min() >= 0.99
-    assert cosines.mean() >= 0.998
+    assert cosines.mean() >= 0.997
 
 
 def test_the_sentence_model_multiplies_integers() -> None:
     rewritten = onnx.load_from_string(with_integer_kernels(resolve(DEFAULT_MODEL)))
     operators = [node.op_type for node in rewritten.graph.node]
     # Six layers of six products each: query, key, value, output, and the two of the feed-forward.
-    assert operators.count("MatMulNBits") == 36
+    assert operators.count("MatMulInteger") == 36
     largest = max(
         numpy_helper.to_array(tensor).nbytes
         for tensor in rewritten.graph.initializer
@@ -97,6 +97,7 @@ def test_products_are_those_of_floats(dimension: int) -> None:
     few = many[:3] + 0.1
     found = FixedVectors(many).products(few)
     assert found.shape == (3, 50)
+    assert not FixedVectors(many).products(np.zeros((1, dimension))).any()
     assert np.abs(found - few @ many.T).max() < 0.02
 
 
