@@ -129,15 +129,13 @@ def product(floats: str, integers: str, scales: str, result: str) -> list[NodePr
         scales: Name of the scales of their columns, (columns), float32.
         result: Name of the product, (n, columns).
     """
-    size, most, scale, even, rounded, whole, sums, scaled = (
-        f"{result}_{part}"
-        for part in ("size", "most", "scale", "even", "rounded", "whole", "sums", "scaled")
-    )
+    names = ("size", "most", "step", "scale", "even", "rounded", "whole", "sums", "scaled")
+    size, most, step, scale, even, rounded, whole, sums, scaled = (f"{result}_{n}" for n in names)
     return [
         helper.make_node("Abs", [floats], [size]),
         helper.make_node("ReduceMax", [size], [most], axes=[-1], keepdims=1),
-        helper.make_node("Mul", [most, _STEP], [f"{scale}_raw"]),
-        helper.make_node("Max", [f"{scale}_raw", _LEAST], [scale]),
+        helper.make_node("Mul", [most, _STEP], [step]),
+        helper.make_node("Max", [step, _LEAST], [scale]),
         helper.make_node("Div", [floats, scale], [even]),
         helper.make_node("QuantizeLinear", [even, _ONE, _MIDDLE], [rounded]),
         helper.make_node("MatMulInteger", [rounded, integers, _MIDDLE, _MIDDLE], [whole]),

@@ -65,6 +65,8 @@ class Settings:
         weighing: How freely the logistic model weighs; less is smoother.
         folds: Number of folds.
         noise_weight: Weight of a misspelled copy.
+        far: Share of held-out signs without a wording of the lexicon that may lie too far from all
+            others to be taken for one.
         wanted_recall: Share of held-out signs to be seen, by the classifier or the lexicon.
         false_alarms: Share of held-out ordinary texts that the threshold may always cost.
         seed: Of folds and misspellings.
@@ -76,11 +78,12 @@ class Settings:
     same_topic: float = 0.72
     ordinary_landmarks: int = 1200
     ordinary_parts: int = 2500
-    ordinary_stacked: int = 2400
+    ordinary_stacked: int = 4800
     stories: int = 400
     weighing: float = 0.01
     folds: int = 5
     noise_weight: float = 0.5
+    far: float = 0.02
     wanted_recall: float = 0.975
     false_alarms: float = 0.01
     seed: int = 20
@@ -108,10 +111,12 @@ class Judgment:
     Attributes:
         probabilities: Of each of ``KINDS``.
         signs: The likeliest sign of each tier.
+        nearest: How much it or a part of it resembles an example of a sign.
     """
 
     probabilities: dict[str, float]
     signs: dict[str, str]
+    nearest: float
 
     @property
     def has_it(self) -> float:
@@ -173,6 +178,7 @@ class SignClassifier:
         return Judgment(
             dict(zip(KINDS, (raised / raised.sum()).tolist(), strict=True)),
             {tier: self._likeliest(tier, best) for tier in TIERS},
+            float(_nearest_sign(rows).max()),
         )
 
     def _likeliest(self, tier: str, scores: Array) -> str:
@@ -257,9 +263,9 @@ class _Training:
         known = {example.text.lower() for example in chosen}
         questions = sorted({text for text in ordinary if text.lower() not in known})
         chance.shuffle(questions)
-        # Of those that are read in full, two thirds tell a story.
+        # Of those that are read in full, a third tell a story.
         long = [text for text in questions if len(text.split()) >= STORY_WORDS]
-        first = set(long[: 2 * settings.ordinary_stacked // 3])
+        first = set(long[: settings.ordinary_stacked // 3])
         questions.sort(key=lambda text: text not in first)
         chosen += [Example(text) for text in questions]
         # The last questions only teach the regression: cutting and reading all takes too long.
@@ -408,6 +414,11 @@ class _Training:
         arrays |= {"weights": weights.astype(np.float32), "stack": stack, "bias": bias}
         chances = _softmax(features @ stack.T + bias)[:, : len(TIERS)].sum(axis=1)
         figures = self._threshold(chances, kinds)
+        near = _nearest_sign(features)
+        np.maximum.at(near, self.part_owner, _nearest_sign(said[self.is_part]))
+        unseen = (kinds < len(TIERS)) & ~self.cues[:, : len(TIERS)].any(axis=1)
+        far = float(np.quantile(near[unseen], settings.far)) if unseen.any() else 0.0
+        figures["nearest"] = round(far, 4)
         description = {
             "format": FORMAT,
             "classes": self.classes,
@@ -563,9 +574,14 @@ def _features(rows: Array, parts: Array, owners: Array, cues: Array) -> Array:
 
 def _beyond(rows: Array) -> Array:
     """Return (n, 2) how much more texts resemble signs than they do ordinary texts."""
-    count, tiers = len(KINDS), len(TIERS)
-    signs = [rows[:, :tiers].sum(axis=1), rows[:, count : count + tiers].max(axis=1)]
+    signs = [rows[:, : len(TIERS)].sum(axis=1), _SCALE * _nearest_sign(rows)]
     return np.asarray(np.stack(signs, axis=1) - rows[:, -1:])
+
+
+def _nearest_sign(rows: Array) -> Array:
+    """Return (n,) the similarity of texts to the nearest sign that somebody has."""
+    count = len(KINDS)
+    return np.asarray(rows[:, count : count + len(TIERS)].max(axis=1)) / _SCALE
 
 
 def _groups(vectors: Array, limit: float) -> Array:

@@ -32,9 +32,10 @@ FRAGMENT_WORDS = 14
 # line stays in the reply; only the opening changes. It must be very sure: "what does it mean if you
 # can't pee" asks, and has it all the same.
 DOUBT = 0.05
-# Without a wording of the lexicon the classifier must be this sure of a crisis or a same-day sign,
-# and of any sign in a long message: runners say that they are done, dying and tired of it all,
-# speak of bad nights, and the more they tell, the likelier a sentence sounds like a sign by chance.
+# The classifier must be this sure where the lexicon reads a sign that nobody has, and, without a
+# wording of the lexicon, of a crisis or a same-day sign and of any sign in a long message: runners
+# say that they are done, dying and tired of it all, speak of bad nights, and the more they tell,
+# the likelier a sentence sounds like a sign by chance.
 SURE, LONG_WORDS = 0.5, 25
 # So few words must be clearer still to open with the crisis text: "no I'd rather not".
 SHORT_WORDS, SHORT_CRISIS = 5, 0.9
@@ -196,6 +197,8 @@ class SafetyScreen:
             return found
         threshold = float(self.classifier.settings["threshold"])
         if not seen:
+            if judged.nearest < self.classifier.settings["nearest"]:
+                return found  # Far from all that the classifier knows, its figures mean nothing.
             words = len(message.split())
             if judged.tier != "emergency" or words > LONG_WORDS:
                 threshold = max(threshold, SURE)
@@ -203,6 +206,8 @@ class SafetyScreen:
                 threshold = max(threshold, SHORT_CRISIS)
                 if words <= BARE_WORDS:
                     return found
+        elif not found.affirmed:
+            threshold = max(threshold, SURE)
         if judged.has_it >= threshold:
             # Whose sign it is, the wording knows better than the message as a whole.
             status = str(found.status) if found.affirmed else self._whose(message)
