@@ -2,7 +2,7 @@
 
 Usage::
 
-    python -m benchmarks.scaling [--messages 20000] [--one 5000] [--people 12]
+    python -m benchmarks.scaling [--messages 20000] [--one 5000] [--people 24]
 
 The site is the one of deploy/: nginx, dialogue servers, an action server, PostgreSQL, Redis and
 RabbitMQ, here as processes of this machine and on services of the benchmark's own. People talk
@@ -152,7 +152,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--messages", type=int, default=20_000, help="messages for two servers")
     parser.add_argument("--one", type=int, default=5_000, help="messages for one server")
-    parser.add_argument("--people", type=int, default=12, help="how many talk at the same time")
+    parser.add_argument("--people", type=int, default=24, help="how many talk at the same time")
     parser.add_argument("--model", type=Path, default=MODEL, help="the trained model")
     options = parser.parse_args()
     record: dict[str, Any] = {"run": machine.describe(), "people": options.people, "turns": TURNS}

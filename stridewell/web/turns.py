@@ -151,36 +151,33 @@ class Turns:
     ) -> list[dict[str, Any]]:
         try:
             async with agent.lock_store.lock(conversation, wait_time_in_seconds=LOCK_POLL_SECONDS):
-                return await self._locked_turn(agent, conversation, message, typed, is_ended)
+                try:
+                    if await asyncio.to_thread(is_ended, conversation):
+                        raise ApiError("session_ended")
+                    return await self._locked_turn(agent, conversation, message, typed)
+                except (ApiError, SQLAlchemyError) as error:
+                    if isinstance(error, ApiError) and error.code != "storage_failed":
+                        raise
+                    text = as_plain_text(typed or "")
+                    if not text or not await _names_sign(agent, text):
+                        raise
+                    return await self._turn_without_database(
+                        agent, conversation, message["id"], text
+                    )
         except LockError:
             raise ApiError("busy", retry_after=2) from None
 
-    async def _locked_turn(
-        self,
-        agent: Agent,
-        conversation: str,
-        message: Mapping[str, Any],
-        typed: str | None,
-        is_ended: Callable[[str], bool],
+    async def _turn_without_database(
+        self, agent: Agent, conversation: str, message_id: str, text: str
     ) -> list[dict[str, Any]]:
-        try:
-            if await asyncio.to_thread(is_ended, conversation):
-                raise ApiError("session_ended")
-            return await self._usual_turn(agent, conversation, message, typed)
-        except (ApiError, SQLAlchemyError) as error:
-            if isinstance(error, ApiError) and error.code != "storage_failed":
-                raise
-            text = as_plain_text(typed or "")
-            if not text or not await _names_sign(agent, text):
-                raise
-            # A safety text needs no database: it is said as if nothing had been said before.
-            logger.error("A message with a warning sign is answered without the database.")
-            processor = _without_database(agent)
-            replies = await self._reply(processor, conversation, message["id"], text, text)
-            await _keep(agent, processor, conversation)
-            return replies
+        """Say a safety text, which needs no database, as if nothing had been said before."""
+        logger.error("A message with a warning sign is answered without the database.")
+        processor = _without_database(agent)
+        replies = await self._reply(processor, conversation, message_id, text, text)
+        await _keep(agent, processor, conversation)
+        return replies
 
-    async def _usual_turn(
+    async def _locked_turn(
         self,
         agent: Agent,
         conversation: str,
