@@ -284,8 +284,9 @@ class SiteTrackerStore(SQLTrackerStore):
         """Put a turn behind those of its conversation that are not stored yet."""
         self._waiting.setdefault(turn.sender_id, _Backlog()).turns.append(turn)
         if self.turns_waiting > MOST_WAITING:
-            oldest = next(iter(self._waiting.values()))
-            oldest.turns.popleft()
+            # The conversation that has waited longest; one that is being stored may have none left.
+            longest = next(sender for sender, backlog in self._waiting.items() if backlog.turns)
+            self._waiting[longest].turns.popleft()
             metrics.turns_dropped.inc()
         metrics.turns_waiting.set(self.turns_waiting)
 

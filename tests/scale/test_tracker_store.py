@@ -235,6 +235,32 @@ def test_the_next_turn_waits_for_one_that_is_being_tried_again(
     asyncio.run(talk())
 
 
+def test_when_too_many_turns_wait_the_oldest_are_dropped(
+    domain: Domain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stridewell.stores.tracker.MOST_WAITING", 2)
+
+    async def talk() -> None:
+        store = SiteTrackerStore(domain, url=f"sqlite:///{tmp_path / 'full.db'}")
+        with store.engine.connect() as connection:
+            pages = connection.execute(sa.text("PRAGMA page_count")).scalar_one()
+
+        @sa.event.listens_for(store.engine, "checkout")
+        def _limit(connection: sa.engine.Connection, *_: object) -> None:
+            connection.execute(f"PRAGMA max_page_count = {pages}")
+
+        for person in ("ann", "bob", "cid", "dan"):
+            store.keep(person, turn("long " * 5000, message_id=person))
+        assert store.turns_waiting == 2
+        pages = 1_000_000
+        while store.turns_waiting:
+            await asyncio.sleep(0.05)
+        stored = [len(await texts(store, person)) for person in ("ann", "bob", "cid", "dan")]
+        assert stored == [0, 0, 1, 1]
+
+    asyncio.run(talk())
+
+
 def test_ids_of_events_do_not_run_out(domain: Domain, postgresql_url: str) -> None:
     SiteTrackerStore(domain, url=postgresql_url)
     with sa.create_engine(postgresql_url).connect() as connection:
