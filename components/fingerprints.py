@@ -6,10 +6,12 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from stridewell import encoder, integer_kernels, tfidf
+from stridewell import bert_graph, encoder, integer_kernels, tfidf
 
 # What turns a text into numbers; every trained part rests on it.
-FEATURE_CODE = tuple(Path(module.__file__ or "") for module in (encoder, integer_kernels, tfidf))
+FEATURE_CODE = tuple(
+    Path(module.__file__ or "") for module in (bert_graph, encoder, integer_kernels, tfidf)
+)
 
 
 def fingerprint(paths: Iterable[Path]) -> str:

@@ -108,7 +108,7 @@ class IntentModel:
         self._tfidf: dict[str, TfIdf] = {}
         # The examples' n-grams, one row for each n-gram.
         self._ngrams: dict[str, csr_matrix] = {}
-        self._rows: dict[str, Rows] = {}
+        self._rows: Rows | None = None
         self._vectors = np.zeros((0, 0), dtype=np.float32)
         self._fixed: FixedVectors | None = None
         self._weights = np.zeros((0, 0), dtype=np.float32)
@@ -181,7 +181,7 @@ class IntentModel:
     def _prepare(self) -> None:
         """Get ready to score."""
         self._fixed = FixedVectors(self._vectors)
-        self._rows = {kind: Rows(self._tfidf[kind], self._ngrams[kind]) for kind in NGRAMS}
+        self._rows = Rows([(self._tfidf[kind], self._ngrams[kind]) for kind in NGRAMS])
 
     def _held_out(
         self,
@@ -218,11 +218,16 @@ class IntentModel:
             (n, intents) array, each number between 0 and 1, columns in the order of ``labels``.
         """
         assert self._fixed
-        blocks = [self._fixed.products(vectors)]
-        for rows in self._rows.values():
-            blocks.append(np.stack([rows.similarities(text) for text in texts]))
-        kernel = self._kernel(_mixed(blocks, self.settings.kernel_weights))
-        nearest = np.maximum(_mixed(blocks, self.settings.nearest_weights), 0.0)
+        assert self._rows
+        of_vectors = self._fixed.products(vectors)
+        mixes = [
+            _shares(weights)
+            for weights in (self.settings.kernel_weights, self.settings.nearest_weights)
+        ]
+        mixed = self._rows.similarities(texts, *(ngrams for _, *ngrams in mixes))
+        for ngrams, (of_vector, *_) in zip(mixed, mixes, strict=True):
+            ngrams += of_vectors * np.float32(of_vector)
+        kernel, nearest = self._kernel(mixed[0]), np.maximum(mixed[1], 0.0)
         nearest = np.maximum.reduceat(nearest, self._starts, axis=1)
         return self._score(kernel @ self._weights, nearest)
 
@@ -345,11 +350,6 @@ def choose_thresholds(
     enough = np.flatnonzero(shares >= offered_share)
     choose = float(held_out.top[order[enough[0]]]) if len(enough) else answer
     return Thresholds(answer, min(choose, answer))
-
-
-def _mixed(blocks: Sequence[Array], weights: Sequence[float]) -> Array:
-    shares = zip(blocks, _shares(weights), strict=True)
-    return np.asarray(sum(block * np.float32(share) for block, share in shares))
 
 
 def _shares(weights: Sequence[float]) -> list[float]:

@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from stridewell.encoder import Array
-from stridewell.integer_kernels import MIDDLE, REACH, constants, open_session, product
-
-IR_VERSION, OPSET = 8, 17
+from stridewell.integer_kernels import Graph, open_session
 
 
 def chunks(count: int, size: int) -> Iterator[slice]:
@@ -33,22 +31,11 @@ class FixedVectors:
 
     def __init__(self, vectors: Array) -> None:
         count, dimension = vectors.shape
-        scales = np.maximum(np.abs(vectors).max(axis=1), 1e-12) / REACH
-        integers = (np.round(vectors / scales[:, None]) + MIDDLE).astype(np.uint8)
-        graph = helper.make_graph(
-            product("some", "integers", "scales", "products"),
-            "products",
-            [helper.make_tensor_value_info("some", TensorProto.FLOAT, ["few", dimension])],
-            [helper.make_tensor_value_info("products", TensorProto.FLOAT, ["few", count])],
-            [
-                numpy_helper.from_array(np.ascontiguousarray(integers.T), "integers"),
-                numpy_helper.from_array(scales.astype(np.float32), "scales"),
-                *constants(),
-            ],
-        )
-        opsets = [helper.make_opsetid("", OPSET)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
-        self._session = open_session(model.SerializeToString())
+        graph = Graph()
+        graph.product("some", np.asarray(vectors, dtype=np.float32).T, "products")
+        taken = helper.make_tensor_value_info("some", TensorProto.FLOAT, ["few", dimension])
+        given = helper.make_tensor_value_info("products", TensorProto.FLOAT, ["few", count])
+        self._session = open_session(graph.model(taken, given))
 
     def products(self, vectors: Array) -> Array:
         """Multiply.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 from sklearn.feature_extraction.text import CountVectorizer
 
 from stridewell.encoder import Array
@@ -57,8 +57,8 @@ class TfIdf:
     def row(self, text: str) -> tuple[Array, Array]:
         """Return the columns of a text's known n-grams, ascending, and their weights."""
         columns = self._columns
-        counts = Counter(columns[ngram] for ngram in self._analyze(text) if ngram in columns)
-        found = sorted(counts)
+        counts = Counter(map(columns.get, self._analyze(text)))
+        found = sorted(column for column in counts if column is not None)
         indices = np.array(found, dtype=np.int32)
         frequencies = np.array([counts[column] for column in found], dtype=np.float32)
         weights = (1.0 + np.log(frequencies)) * self.idf[indices]
@@ -82,31 +82,48 @@ def _analyzer(ngrams: dict[str, Any]) -> Callable[[str], list[str]]:
 
 
 class Rows:
-    """The rows of many texts, turned round: which of them hold an n-gram. Quick for a single text.
+    """The rows of many texts, turned round: which of them hold an n-gram. Quick for a few texts.
 
     Args:
-        tfidf: Made the rows.
-        entries: (n-grams, texts); a text needs the rows of its own n-grams only.
+        kinds: For each kind of n-grams what made the rows, and the entries, (n-grams, texts).
     """
 
-    def __init__(self, tfidf: TfIdf, entries: csr_matrix) -> None:
-        self._tfidf = tfidf
-        self._starts = entries.indptr
-        self._texts = entries.indices
-        self._weights = entries.data
-        self._count = entries.shape[1]
+    def __init__(self, kinds: Sequence[tuple[TfIdf, csr_matrix]]) -> None:
+        self._tfidf = [tfidf for tfidf, _ in kinds]
+        self._entries = vstack([entries for _, entries in kinds], format="csr")
+        sizes = [entries.shape[0] for _, entries in kinds]
+        self._firsts = np.cumsum([0, *sizes[:-1]], dtype=np.int32)
 
-    def similarities(self, text: str) -> Array:
-        """Return a text's similarity to each of the texts, (texts,) as float32."""
-        columns, weights = self._tfidf.row(text)
-        # A general sparse product takes several times as long for a single row.
-        firsts = self._starts[columns]
-        lengths = self._starts[columns + 1] - firsts
-        before = np.cumsum(lengths) - lengths
-        places = np.repeat(firsts - before, lengths) + np.arange(int(lengths.sum()))
-        found = np.bincount(
-            self._texts[places],
-            weights=self._weights[places] * np.repeat(weights, lengths),
-            minlength=self._count,
+    def similarities(self, texts: Sequence[str], *mixes: Sequence[float]) -> Array:
+        """Return the similarities of n texts to each of the many.
+
+        Args:
+            texts: n texts, one at least.
+            mixes: Shares of the kinds in a similarity; each mix gives similarities of its own.
+
+        Returns:
+            (mixes, n, many), float32.
+        """
+        shares = np.array(mixes, dtype=np.float32)
+        found = [self._row(text) for text in texts]
+        # The parts of a message share its n-grams: one look for all of them.
+        columns = found[0][0]
+        if len(found) > 1:
+            columns = np.unique(np.concatenate([own for own, _, _ in found]))
+        weights = np.zeros((len(columns), len(mixes), len(texts)), dtype=np.float32)
+        for number, (own, kinds, values) in enumerate(found):
+            weights[np.searchsorted(columns, own), :, number] = shares[:, kinds].T * values[:, None]
+        wanted = weights.reshape(len(columns), len(mixes) * len(texts))
+        products = self._entries[columns].T @ wanted
+        return np.ascontiguousarray(products.T).reshape(len(mixes), len(texts), -1)
+
+    def _row(self, text: str) -> tuple[Array, Array, Array]:
+        """Return the columns of a text's n-grams of all kinds, their kinds and weights."""
+        rows = [tfidf.row(text) for tfidf in self._tfidf]
+        return (
+            np.concatenate(
+                [own + first for (own, _), first in zip(rows, self._firsts, strict=True)]
+            ),
+            np.repeat(np.arange(len(rows)), [len(own) for own, _ in rows]),
+            np.concatenate([weights for _, weights in rows]),
         )
-        return found.astype(np.float32)

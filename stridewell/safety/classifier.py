@@ -35,7 +35,7 @@ from stridewell.tfidf import Rows, TfIdf
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 4
+FORMAT = 5
 NONE = "none"
 KINDS = (*TIERS, *MENTIONED, NONE)
 WEIGHTS_FILE, SETTINGS_FILE = "safety_weights.npz", "safety_classifier.json"
@@ -146,17 +146,18 @@ class SignClassifier:
         self._arrays = arrays
         self._shares = np.array(description["kernel_weights"])
         self._sharpness = float(description["sharpness"])
-        self._vectors = FixedVectors(arrays["vectors"])
-        self._ordinary = FixedVectors(arrays["ordinary"])
+        # Both in one product; the ordinary ones among the landmarks come last of these.
+        self._vectors = FixedVectors(np.concatenate([arrays["vectors"], arrays["ordinary"]]))
         self._weights = arrays["weights"].astype(np.float32)
         self._kinds = arrays["kinds"]
+        self._first_ordinary = int(np.searchsorted(self._kinds, KINDS.index(NONE)))
         self._columns = _columns(self.classes)
-        self._rows: dict[str, Rows] = {}
+        kinds = []
         for kind, words in description["vocabularies"].items():
             tfidf = TfIdf(NGRAMS[kind], words, arrays[f"idf_{kind}"])
             parts = tuple(arrays[f"{part}_{kind}"] for part in ("data", "indices", "indptr"))
-            entries = csr_matrix(parts, (len(words), len(self._kinds)))
-            self._rows[kind] = Rows(tfidf, entries)
+            kinds.append((tfidf, csr_matrix(parts, (len(words), len(self._kinds)))))
+        self._rows = Rows(kinds)
 
     def judge(self, prepared: Prepared, vectors: Array) -> Judgment:
         """Judge one message.
@@ -166,9 +167,11 @@ class SignClassifier:
             vectors: Vectors of its text and then of its parts, (1 + parts, dimension).
         """
         texts = [prepared.text, *prepared.parts]
-        similarity = self._similarity(texts, vectors)
+        products = self._vectors.products(vectors)
+        (similarity,) = self._rows.similarities(texts, self._shares[1:].tolist())
+        similarity += products[:, : len(self._kinds)] * np.float32(self._shares[0])
         regression = np.exp(self._sharpness * (similarity - 1.0)) @ self._weights
-        ordinary = self._ordinary.products(vectors).max(axis=1)
+        ordinary = products[:, self._first_ordinary :].max(axis=1)
         rows = _rows(regression, _nearest(similarity, self._kinds), ordinary, self._columns)
         owners = np.zeros(len(prepared.parts), dtype=int)
         features = _features(rows[:1], rows[1:], owners, prepared.cues[None, :])
@@ -187,13 +190,6 @@ class SignClassifier:
             return {"crisis": "suicidal", "emergency": "saddle"}.get(tier, "leg_weakness")
         best = int(columns[scores[columns].argmax()])
         return self.classes[best].split("|")[0]
-
-    def _similarity(self, texts: Sequence[str], vectors: Array) -> Array:
-        similar = self._vectors.products(vectors) * np.float32(self._shares[0])
-        for share, kind in zip(self._shares[1:], NGRAMS, strict=True):
-            for row, text in enumerate(texts):
-                similar[row] += np.float32(share) * self._rows[kind].similarities(text)
-        return similar
 
     def save(self, folder: Path) -> None:
         """Write arrays and settings into ``folder``."""
@@ -321,6 +317,9 @@ class _Training:
         learned = hardest[: settings.ordinary_parts]
         self.weight[learned] = settings.noise_weight * self.balance[KINDS.index(NONE)]
         self.landmarks = self._choose_landmarks(learned)
+        # All ordinary texts, and what the regression leans on of their parts.
+        leant_on = self.landmarks[of_ordinary[self.landmarks]]
+        self._ordinary = np.union1d(np.flatnonzero(self.kinds == KINDS.index(NONE)), leant_on)
 
     def _most_alike(self, rows: Array) -> Array:
         """Return ordinary rows, each text once, those first that most resemble a sign."""
@@ -383,7 +382,7 @@ class _Training:
         similarity *= np.float32(shares[0])
         arrays: dict[str, Array] = {
             "vectors": self.vectors[marks].astype(np.float16),
-            "ordinary": self.vectors[self._ordinary_texts()].astype(np.float16),
+            "ordinary": self.vectors[np.setdiff1d(self._ordinary, marks)].astype(np.float16),
             "kinds": self.kinds[self.source[marks]],
         }
         vocabularies: dict[str, list[str]] = {}
@@ -493,16 +492,12 @@ class _Training:
 
     def _held_out_ordinary(self) -> Array:
         """Return the similarity of vectors to the nearest ordinary text, a text's like left out."""
-        ordinary = self._ordinary_texts()
         found = []
         for rows in chunks(len(self.vectors), _CHUNK):
-            similarity = self.vectors[rows] @ self.vectors[ordinary].T
-            similarity[self._alike(rows, ordinary)] = -1.0
+            similarity = self.vectors[rows] @ self.vectors[self._ordinary].T
+            similarity[self._alike(rows, self._ordinary)] = -1.0
             found.append(similarity.max(axis=1))
         return np.concatenate(found)
-
-    def _ordinary_texts(self) -> Array:
-        return np.flatnonzero(self.kinds == KINDS.index(NONE))
 
     def _alike(self, rows: slice, others: Array) -> Array:
         """Tell which rows resemble which others, or were made of texts of their fold."""
