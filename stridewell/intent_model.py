@@ -106,7 +106,7 @@ class IntentModel:
         self.labels: list[str] = []
         self._curve = (1.0, 0.0)
         self._tfidf: dict[str, TfIdf] = {}
-        # The examples' n-grams, one row for each n-gram.
+        # The examples' n-grams, one row for each n-gram; a loaded model has them in its rows.
         self._ngrams: dict[str, csr_matrix] = {}
         self._rows: Rows | None = None
         self._vectors = np.zeros((0, 0), dtype=np.float32)
@@ -257,7 +257,13 @@ class IntentModel:
         return np.asarray(probability**power * np.minimum(nearest, 1.0) ** (1.0 - power))
 
     def save(self, folder: Path) -> None:
-        """Write the model as one JSON and one NPZ file (arrays only, nothing executable)."""
+        """Write a fitted model as one JSON and one NPZ file (arrays only, nothing executable).
+
+        Raises:
+            IntentModelError: The model was loaded, not fitted.
+        """
+        if not self._ngrams:
+            raise IntentModelError("Only a model that was fitted can be saved: copy its files.")
         description = {
             "format": FORMAT,
             "settings": asdict(self.settings),
@@ -303,6 +309,7 @@ class IntentModel:
                     )
                     model._ngrams[kind] = csr_matrix(parts, (len(words), len(model._vectors)))
             model._prepare()
+            model._ngrams.clear()
         except (OSError, KeyError, TypeError, ValueError, EOFError, BadZipFile) as error:
             raise IntentModelError(
                 f"The intent model can't be read, train it again: {error}"

@@ -455,28 +455,27 @@ class _Training:
                 right += part.T @ (root * wanted[chunk])
             return gram, right
 
-        def solve(said: Sequence[tuple[Array, Array]], keep: Array) -> Array:
-            matrix = np.zeros((len(keep), len(keep)), order="F")
-            for gram, _ in said:
-                matrix += gram.T[np.ix_(keep, keep)].T
+        def solve(gram: Array, right: Array, keep: Array) -> Array:
+            matrix = gram.T[np.ix_(keep, keep)].T.astype(np.float64, order="F")
             matrix += settings.regularization * kernel[np.ix_(marks[keep], keep)].T
             # More than what single precision rounds away.
             matrix[np.diag_indices_from(matrix)] += 1e-5 * matrix.trace() / len(matrix)
             factor = cho_factor(matrix, lower=True, overwrite_a=True)
-            right = np.sum([of_fold for _, of_fold in said], axis=0)
             return np.asarray(cho_solve(factor, right[keep]))
 
         folds = self.folds[self.source]
         said = [
             moments(np.flatnonzero((folds == fold) & learned)) for fold in range(settings.folds)
         ]
-        weights = solve(said, np.arange(len(marks)))
+        gram, right = (sum(parts) for parts in zip(*said, strict=True))
+        weights = solve(gram, right, np.arange(len(marks)))
         held = np.zeros_like(wanted)
         for fold in range(settings.folds):
             testing = np.flatnonzero(folds == fold)
             keep = np.flatnonzero(folds[marks] != fold)
             if len(testing):
-                own_weights = solve([*said[:fold], *said[fold + 1 :]], keep)
+                of_fold, right_of_fold = said[fold]
+                own_weights = solve(gram - of_fold, right - right_of_fold, keep)
                 for taken in chunks(len(testing), _CHUNK):
                     chunk = testing[taken]
                     held[chunk] = kernel[np.ix_(chunk, keep)] @ own_weights
