@@ -18,7 +18,6 @@ import argparse
 import json
 import statistics
 import sys
-import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -32,6 +31,7 @@ from threadpoolctl import threadpool_limits
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
+from benchmarks.archive import stored  # noqa: E402
 from stridewell.encoder import shared_encoder  # noqa: E402
 from stridewell.safety import SIGNS, Finding, SafetyScreen  # noqa: E402
 from stridewell.safety.classifier import train  # noqa: E402
@@ -126,16 +126,10 @@ def right(case: Case, finding: Finding) -> bool:
 
 def load_screen(archive: Path) -> SafetyScreen:
     """Return the screen of a trained model, as the dialogue server would load it."""
-    from rasa.engine.storage.local_model_storage import LocalModelStorage
-
     from components.safety_screen import SafetyScreenComponent, load_from_resource
 
-    with tempfile.TemporaryDirectory() as folder:
-        storage, metadata = LocalModelStorage.from_model_archive(Path(folder), archive)
-        nodes = metadata.predict_schema.nodes.values()
-        screen = next(node for node in nodes if node.uses is SafetyScreenComponent)
-        assert screen.resource
-        return load_from_resource(storage, screen.resource)
+    with stored(archive, SafetyScreenComponent) as (storage, resource):
+        return load_from_resource(storage, resource)
 
 
 def build_screen(model: Path | None) -> SafetyScreen:

@@ -43,6 +43,8 @@ from stridewell.settings import ROOT
 logger = logging.getLogger(__name__)
 
 THRESHOLDS = "thresholds.json"
+# How the examples were understood that were held out; nothing needs it to classify.
+HELD_OUT = "held_out.npz"
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -96,7 +98,7 @@ class QuestionClassifier(IntentClassifier, GraphComponent):
     @classmethod
     def fingerprint_addon(cls, config: dict[str, Any]) -> str | None:
         """Return a hash of the code that learns, so that a changed one learns anew."""
-        return fingerprint([*FEATURE_CODE, Path(intent_model.__file__)])
+        return fingerprint([*FEATURE_CODE, Path(intent_model.__file__), Path(__file__)])
 
     @classmethod
     def validate_config(cls, config: dict[str, Any]) -> None:
@@ -178,6 +180,9 @@ class QuestionClassifier(IntentClassifier, GraphComponent):
         with self._model_storage.write_to(self._resource) as folder:
             model.save(folder)
             (folder / THRESHOLDS).write_text(json.dumps(asdict(thresholds)), encoding="utf-8")
+            np.savez(
+                folder / HELD_OUT, targets=held_out.targets, best=held_out.best, top=held_out.top
+            )
         return self._resource
 
     @classmethod

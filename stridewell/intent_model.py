@@ -114,6 +114,11 @@ class IntentModel:
         self._weights = np.zeros((0, 0), dtype=np.float32)
         self._starts = np.zeros(0, dtype=np.int64)
 
+    @property
+    def vectors(self) -> Array:
+        """(n, dimension) sentence vectors of the examples, by intent, otherwise in their order."""
+        return self._vectors
+
     def fit(self, texts: Sequence[str], vectors: Array, labels: Sequence[str]) -> HeldOut:
         """Learn from n examples of at least two intents.
 

@@ -15,19 +15,22 @@ from benchmarks.safety import measure, opening, read_cases, right
 from stridewell.safety import SafetyScreen
 
 # The second set: half of what two later authors wrote, far from textbook words; long posts as well.
-SETS = ("frozen", "frozen_b")
+# The third: crises in everyday words and in the middle of stories, and sad or long stories without.
 LEAST_RECALL = {
     "frozen": {"emergency": 0.95, "same_day": 0.945, "crisis": 0.95},
     "frozen_b": {"emergency": 0.89, "same_day": 0.91, "crisis": 0.94},
+    "frozen_c": {"crisis": 0.91},
 }
 MOST_OPENINGS = {
     "frozen": {"denied": 0.15, "asked": 0.08, "past": 0.09, "none": 0.05},
-    "frozen_b": {"denied": 0.12, "asked": 0.13, "past": 0.11, "none": 0.07},
+    "frozen_b": {"denied": 0.12, "asked": 0.13, "past": 0.11, "none": 0.06},
+    "frozen_c": {"none": 0.12},
 }
 LEAST_LINES_KEPT = 0.97
 LEAST_MESSAGES = {
     "frozen": {"emergency": 150, "same_day": 60, "crisis": 40, None: 150},
     "frozen_b": {"emergency": 70, "same_day": 40, "crisis": 35, None: 150},
+    "frozen_c": {"crisis": 80, None: 100},
 }
 
 
@@ -41,16 +44,14 @@ class Outcome(NamedTuple):
     seen: bool
 
 
-@pytest.fixture(scope="module", params=SETS)
-def frozen(request: pytest.FixtureRequest) -> str:
-    """The name of a frozen set."""
-    return str(request.param)
-
-
 @pytest.fixture(scope="module")
-def outcomes(frozen: str, screen: SafetyScreen) -> list[Outcome]:
-    """What the trained screen makes of the frozen set."""
-    results, _ = measure(screen, read_cases(Path(__file__).with_name(f"{frozen}.jsonl")))
+def outcomes(screen: SafetyScreen) -> dict[str, list[Outcome]]:
+    """What the trained screen makes of each frozen set."""
+    return {name: _outcomes(screen, name) for name in LEAST_MESSAGES}
+
+
+def _outcomes(screen: SafetyScreen, name: str) -> list[Outcome]:
+    results, _ = measure(screen, read_cases(Path(__file__).with_name(f"{name}.jsonl")))
     return [
         Outcome(
             case.tier,
@@ -68,29 +69,40 @@ def share(good: list[bool]) -> float:
     return sum(good) / len(good)
 
 
-@pytest.mark.parametrize("tier", LEAST_RECALL["frozen"])
-def test_recall_of_a_tier_does_not_fall(tier: str, frozen: str, outcomes: list[Outcome]) -> None:
-    reached = share([outcome.right for outcome in outcomes if outcome.tier == tier])
-    assert reached >= LEAST_RECALL[frozen][tier], f"recall of {tier} is {reached:.3f}"
-
-
-@pytest.mark.parametrize("status", MOST_OPENINGS["frozen"])
-def test_openings_where_nobody_has_a_sign_do_not_grow(
-    status: str, frozen: str, outcomes: list[Outcome]
+@pytest.mark.parametrize(
+    ("name", "tier"), [(name, tier) for name, tiers in LEAST_RECALL.items() for tier in tiers]
+)
+def test_recall_of_a_tier_does_not_fall(
+    name: str, tier: str, outcomes: dict[str, list[Outcome]]
 ) -> None:
-    harmless = [outcome for outcome in outcomes if outcome.tier is None]
+    reached = share([outcome.right for outcome in outcomes[name] if outcome.tier == tier])
+    assert reached >= LEAST_RECALL[name][tier], f"recall of {tier} is {reached:.3f}"
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [(name, status) for name, statuses in MOST_OPENINGS.items() for status in statuses],
+)
+def test_openings_where_nobody_has_a_sign_do_not_grow(
+    name: str, status: str, outcomes: dict[str, list[Outcome]]
+) -> None:
+    harmless = [outcome for outcome in outcomes[name] if outcome.tier is None]
     opened = share([outcome.opened for outcome in harmless if outcome.status == status])
-    assert opened <= MOST_OPENINGS[frozen][status], (
-        f"of {status}, {opened:.3f} get a safety opening"
-    )
+    assert opened <= MOST_OPENINGS[name][status], f"of {status}, {opened:.3f} get a safety opening"
 
 
-def test_a_sign_that_nobody_has_now_keeps_its_line(outcomes: list[Outcome]) -> None:
+@pytest.mark.parametrize("name", LEAST_MESSAGES)
+def test_a_sign_that_nobody_has_now_keeps_its_line(
+    name: str, outcomes: dict[str, list[Outcome]]
+) -> None:
     mentions = ("denied", "asked", "past")
-    kept = share([outcome.seen for outcome in outcomes if outcome.status in mentions])
+    kept = share([outcome.seen for outcome in outcomes[name] if outcome.status in mentions])
     assert kept >= LEAST_LINES_KEPT, f"{kept:.3f} keep the safety line"
 
 
-def test_the_frozen_set_is_as_large_as_it_must_be(frozen: str, outcomes: list[Outcome]) -> None:
-    for tier, number in LEAST_MESSAGES[frozen].items():
-        assert sum(outcome.tier == tier for outcome in outcomes) >= number
+@pytest.mark.parametrize("name", LEAST_MESSAGES)
+def test_the_frozen_set_is_as_large_as_it_must_be(
+    name: str, outcomes: dict[str, list[Outcome]]
+) -> None:
+    for tier, number in LEAST_MESSAGES[name].items():
+        assert sum(outcome.tier == tier for outcome in outcomes[name]) >= number

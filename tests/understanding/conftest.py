@@ -25,12 +25,6 @@ def examples() -> Examples:
     return project_examples()
 
 
-@pytest.fixture(scope="session")
-def vectors(encoder: OnnxEncoder, examples: Examples) -> Array:
-    """Their sentence vectors."""
-    return encoder.encode(examples.texts)
-
-
 @dataclass
 class Fitted:
     """A model, what it was fitted on, and what that returned."""
@@ -49,13 +43,7 @@ def fit(texts: list[str], vectors: Array, labels: list[str]) -> Fitted:
 
 
 @pytest.fixture(scope="session")
-def fitted(examples: Examples, vectors: Array) -> Fitted:
-    """The model of all examples."""
-    return fit(examples.texts, vectors, examples.labels)
-
-
-@pytest.fixture(scope="session")
-def small(examples: Examples, vectors: Array) -> Fitted:
+def small(examples: Examples, encoder: OnnxEncoder) -> Fitted:
     """A model of a few examples of every intent."""
     seen: dict[str, int] = {}
     chosen = []
@@ -64,4 +52,4 @@ def small(examples: Examples, vectors: Array) -> Fitted:
         if seen[label] <= SMALL:
             chosen.append(number)
     texts = [examples.texts[number] for number in chosen]
-    return fit(texts, vectors[chosen], [examples.labels[number] for number in chosen])
+    return fit(texts, encoder.encode(texts), [examples.labels[number] for number in chosen])

@@ -21,6 +21,7 @@ from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from benchmarks.questions import Examples
 from components.question_classifier import THRESHOLDS, QuestionClassifier
 from components.sentence_encoder import SentenceEncoder
 from stridewell.intent_model import IntentModelError
@@ -122,8 +123,8 @@ def test_nonsense_is_unknown(pipeline: Pipeline) -> None:
     assert message.get("understanding")["outcome"] == "unknown"
 
 
-def test_an_unsure_question_gets_choices(pipeline: Pipeline, fitted: Fitted) -> None:
-    messages = [pipeline.parse(text) for text in fitted.texts[::25]]
+def test_an_unsure_question_gets_choices(pipeline: Pipeline, examples: Examples) -> None:
+    messages = [pipeline.parse(text) for text in examples.texts[::25]]
     unsure = [m for m in messages if m.get("understanding")["outcome"] == "choose"]
     assert unsure
     for message in unsure:
@@ -133,10 +134,10 @@ def test_an_unsure_question_gets_choices(pipeline: Pipeline, fitted: Fitted) -> 
         assert 1 <= len(choices) <= 3
 
 
-def test_small_talk_is_no_choice(pipeline: Pipeline, fitted: Fitted) -> None:
+def test_small_talk_is_no_choice(pipeline: Pipeline, examples: Examples) -> None:
     offered = {
         choice
-        for text in fitted.texts[::25]
+        for text in examples.texts[::25]
         for choice in pipeline.parse(text).get("understanding")["choices"]
     }
     assert all(choice.startswith("ask_") for choice in offered)
@@ -153,9 +154,9 @@ def test_a_message_without_text_is_unknown(pipeline: Pipeline, text: str) -> Non
 )
 @given(data=st.data())
 def test_below_the_threshold_the_intent_is_never_an_answer(
-    pipeline: Pipeline, fitted: Fitted, data: st.DataObject
+    pipeline: Pipeline, examples: Examples, data: st.DataObject
 ) -> None:
-    words = st.sampled_from(" ".join(fitted.texts[::40]).split())
+    words = st.sampled_from(" ".join(examples.texts[::40]).split())
     text = data.draw(st.one_of(st.text(max_size=80), st.lists(words, max_size=15).map(" ".join)))
     message = pipeline.parse(text)
     understanding = message.get("understanding")
@@ -171,9 +172,9 @@ def test_below_the_threshold_the_intent_is_never_an_answer(
     json.dumps([message.get("intent_ranking"), understanding])  # goes over HTTP
 
 
-def test_a_loaded_classifier_says_the_same(pipeline: Pipeline, fitted: Fitted) -> None:
+def test_a_loaded_classifier_says_the_same(pipeline: Pipeline, examples: Examples) -> None:
     loaded = pipeline.loaded()
-    for text in fitted.texts[::300]:
+    for text in examples.texts[::300]:
         again = loaded.process(pipeline.encoder.process([Message({TEXT: text})]))[0]
         before = pipeline.parse(text)
         assert again.get("intent_ranking") == before.get("intent_ranking")
