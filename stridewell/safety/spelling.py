@@ -14,7 +14,8 @@ from rapidfuzz.distance import OSA
 
 from stridewell.safety.text import WORD_LIST, Words, clean
 
-_TOKEN = re.compile(r"[A-Za-z][A-Za-z']*")
+# "U2" and "w4r2" hold no words.
+_TOKEN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z']*(?![A-Za-z0-9])")
 _SHORT_FORMS = dict(
     pair.split("=")
     for pair in [
@@ -106,6 +107,8 @@ _KEPT = frozenset(
     ["kerb", "midfoot", "forefoot", "mileage", "physio", "meself", "chils", "infliximab", "stents"]
 )
 _ENDINGS = ("ed", "ing", "s", "es", "er", "ly", "d")
+# "overdone", "deactivate": a prefix and a word make a word that no list has.
+_PREFIXES = ("over", "under", "out", "un", "re", "de", "dis", "mis", "non", "pre", "sub", "anti")
 
 
 class Spelling:
@@ -153,6 +156,9 @@ class Spelling:
         if low in _KEPT or low in self._rank or low in self._words.real:
             return True
         if self._words.lemma(low) in self._words.real:
+            return True
+        rests = (low.removeprefix(start) for start in _PREFIXES if low.startswith(start))
+        if any(len(rest) >= 4 and rest in self._rank for rest in rests):
             return True
         stems = (low.removesuffix(end) for end in _ENDINGS if low.endswith(end))
         return any(
