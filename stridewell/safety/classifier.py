@@ -152,6 +152,9 @@ class SignClassifier:
         self._kinds = arrays["kinds"]
         self._first_ordinary = int(np.searchsorted(self._kinds, KINDS.index(NONE)))
         self._columns = _columns(self.classes)
+        self._columns_of = {
+            tier: np.flatnonzero(self._columns == KINDS.index(tier)) for tier in TIERS
+        }
         kinds = []
         for kind, words in description["vocabularies"].items():
             tfidf = TfIdf(NGRAMS[kind], words, arrays[f"idf_{kind}"])
@@ -185,7 +188,7 @@ class SignClassifier:
         )
 
     def _likeliest(self, tier: str, scores: Array) -> str:
-        columns = np.flatnonzero(self._columns == KINDS.index(tier))
+        columns = self._columns_of[tier]
         if not len(columns):
             return {"crisis": "suicidal", "emergency": "saddle"}.get(tier, "leg_weakness")
         best = int(columns[scores[columns].argmax()])
@@ -543,8 +546,8 @@ def _nearest(similarity: Array, kinds: Array) -> Array:
 
 def _rows(regression: Array, nearest: Array, ordinary: Array, columns: Array) -> Array:
     """Join what is said of n texts: (n, 2 * kinds + 1)."""
-    kinds = [regression[:, columns == number].sum(axis=1) for number in range(len(KINDS))]
-    return _SCALE * np.hstack([np.stack(kinds, axis=1), nearest, ordinary[:, None]])
+    kinds = regression @ (columns[:, None] == np.arange(len(KINDS))).astype(regression.dtype)
+    return np.asarray(_SCALE * np.hstack([kinds, nearest, ordinary[:, None]]))
 
 
 def _features(rows: Array, parts: Array, owners: Array, cues: Array) -> Array:
