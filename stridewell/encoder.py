@@ -125,8 +125,7 @@ class OnnxEncoder:
         """Encode texts.
 
         Texts are never padded: only those with as many tokens share a run of the model, which gives
-        each the vector that it has alone.
-        Typographic quotes count as plain ones.
+        each the vector that it has alone. Typographic quotes count as plain ones.
 
         Args:
             texts: n texts; an empty one gets the vector of an empty sentence.
