@@ -19,12 +19,12 @@ from stridewell.safety import SafetyScreen
 LEAST_RECALL = {
     "frozen": {"emergency": 0.95, "same_day": 0.945, "crisis": 0.95},
     "frozen_b": {"emergency": 0.89, "same_day": 0.91, "crisis": 0.94},
-    "frozen_c": {"crisis": 0.93},
+    "frozen_c": {"crisis": 0.90},
 }
 MOST_OPENINGS = {
     "frozen": {"denied": 0.15, "asked": 0.08, "past": 0.09, "none": 0.05},
     "frozen_b": {"denied": 0.12, "asked": 0.13, "past": 0.11, "none": 0.06},
-    "frozen_c": {"none": 0.11},
+    "frozen_c": {"none": 0.12},
 }
 LEAST_LINES_KEPT = 0.97
 LEAST_MESSAGES = {
