@@ -17,12 +17,20 @@ import numpy.typing as npt
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from stridewell.integer_kernels import CONTRIB, Graph, gelu_shift
+from stridewell.integer_kernels import CONTRIB, REACH, Graph, gelu_shift, rounded
 
 Array = npt.NDArray[Any]
 _QUERY, _KEY, _VALUE = ("attention.self.query", "attention.self.key", "attention.self.value")
 _ATTENDED, _INNER, _OUTER = ("attention.output.dense", "intermediate.dense", "output.dense")
 _AFTER_ATTENTION, _AFTER_ALL = "attention.output.LayerNorm", "output.LayerNorm"
+# What a plain BERT is made of. Others have the same names and compute something else: another GELU
+# (Tanh), places counted from the mask (RoBERTa's CumSum), distances in the attention.
+_PLAIN = frozenset([
+    "Add", "And", "Cast", "Concat", "Constant", "Div", "Equal", "Erf", "Expand", "Gather",
+    "GatherND", "GreaterOrEqual", "Identity", "IsNaN", "LayerNormalization", "MatMul", "Max", "Mul",
+    "Range", "Reshape", "Shape", "Slice", "Softmax", "Squeeze", "Sub", "Transpose", "Unsqueeze",
+    "Where",
+])  # fmt: skip
 
 
 class _NotFoundError(Exception):
@@ -53,6 +61,9 @@ class _Export:
     """The parameters of an exported network, by their names without what all begin with."""
 
     def __init__(self, graph: onnx.GraphProto) -> None:
+        kinds = {node.op_type for node in graph.node}
+        if not kinds <= _PLAIN or "Erf" not in kinds:
+            raise _NotFoundError
         self._tensors = {tensor.name: tensor for tensor in graph.initializer}
         self._made_by = {output: node for node in graph.node for output in node.output}
         self._used_by: dict[str, list[NodeProto]] = {}
@@ -69,22 +80,18 @@ class _Export:
             for name in self._tensors
             if name.startswith(f"{self._beginning}encoder.layer.")
         }
+        if not layers:
+            raise _NotFoundError
         self.layers = [f"encoder.layer.{number}" for number in sorted(layers)]
 
     def values(self, name: str) -> Array:
         """Return a parameter by its name."""
-        found = self._values(self._beginning + name)
-        if found is None:
-            raise _NotFoundError
-        return found
+        return self._values(self._beginning + name)
 
     def linear(self, name: str) -> tuple[Array, Array]:
         """Return weights, (rows, columns), and bias of a linear layer."""
-        product = self._before(f"{self._beginning}{name}.bias", "MatMul")
-        weights = self._values(product.input[1])
-        if weights is None:
-            raise _NotFoundError
-        return weights, self.values(f"{name}.bias")
+        product, _ = self._product_and_sum(name)
+        return self._values(product.input[1]), self.values(f"{name}.bias")
 
     def normalization(self, name: str) -> tuple[Array, Array, float]:
         """Return weights, bias and epsilon of a layer normalization."""
@@ -97,40 +104,36 @@ class _Export:
 
     def head_size(self) -> int:
         """Return how many numbers a head of the attention has."""
-        (add,) = self._used_by[f"{self._beginning}{self.layers[0]}.{_QUERY}.bias"]
+        _, add = self._product_and_sum(f"{self.layers[0]}.{_QUERY}")
         for node in self._used_by.get(add.output[0], []):
             if node.op_type == "Reshape":
                 shape = self._made_by.get(node.input[1])
                 parts = shape.input if shape and shape.op_type == "Concat" else node.input[1:]
                 last = self._values(parts[-1])
-                if last is not None and last.size and last.flat[-1] > 0:
+                if last.size and last.flat[-1] > 0:
                     return int(last.flat[-1])
         raise _NotFoundError
 
-    def _values(self, name: str) -> Array | None:
+    def _values(self, name: str) -> Array:
         """Return a tensor, or what ``Cast(tensor) * scale`` comes to."""
         if name in self._tensors:
             return np.asarray(numpy_helper.to_array(self._tensors[name]))
         node = self._made_by.get(name)
-        if node is None or node.op_type != "Mul":
-            return None
-        cast, scale = self._made_by.get(node.input[0]), self._tensors.get(node.input[1])
-        if cast is None or cast.op_type != "Cast" or scale is None:
-            return None
-        integers = self._tensors.get(cast.input[0])
-        if integers is None:
-            return None
-        return np.asarray(
-            numpy_helper.to_array(integers).astype(np.float32) * numpy_helper.to_array(scale)
-        )
+        if node is None or node.op_type != "Mul" or node.input[1] not in self._tensors:
+            raise _NotFoundError
+        cast = self._made_by.get(node.input[0])
+        if cast is None or cast.op_type != "Cast" or cast.input[0] not in self._tensors:
+            raise _NotFoundError
+        integers = self._values(cast.input[0]).astype(np.float32)
+        return np.asarray(integers * self._values(node.input[1]))
 
-    def _before(self, bias: str, kind: str) -> NodeProto:
-        """Return the node whose result a bias is added to."""
-        for node in self._used_by.get(bias, []):
-            for name in node.input:
-                made_by = self._made_by.get(name)
-                if node.op_type == "Add" and made_by and made_by.op_type == kind:
-                    return made_by
+    def _product_and_sum(self, name: str) -> tuple[NodeProto, NodeProto]:
+        """Return the nodes of a linear layer: its product, and where its bias is added."""
+        for node in self._used_by.get(f"{self._beginning}{name}.bias", []):
+            for made in node.input:
+                product = self._made_by.get(made)
+                if node.op_type == "Add" and product and product.op_type == "MatMul":
+                    return product, node
         raise _NotFoundError
 
 
@@ -139,7 +142,7 @@ def _rebuilt(export: _Export) -> bytes:
     x = _embedded(graph, export)
     dimension = len(export.values("embeddings.LayerNorm.bias"))
     heads, rest = divmod(dimension, export.head_size())
-    if rest or not export.layers:
+    if rest:
         raise _NotFoundError
     for number, layer in enumerate(export.layers):
         last = number == len(export.layers) - 1
@@ -152,18 +155,17 @@ def _rebuilt(export: _Export) -> bytes:
 
 def _embedded(graph: Graph, export: _Export) -> str:
     """Add what turns tokens into vectors; those of the words stay integers."""
-    words = export.values("embeddings.word_embeddings.weight")
-    scales = np.maximum(np.abs(words).max(axis=1, keepdims=True), 1e-12) / 127
+    integers, scales = rounded(export.values("embeddings.word_embeddings.weight").T, REACH)
     # All texts are of the first kind.
     places = (
         export.values("embeddings.position_embeddings.weight")
         + export.values("embeddings.token_type_embeddings.weight")[0]
     )
-    integers = graph.constant("words", np.round(words / scales).astype(np.int8))
-    scale = graph.constant("words.scales", scales.astype(np.float32))
+    words = graph.constant("words", integers.T)
+    scale = graph.constant("words.scales", scales[:, None])
     place = graph.constant("places", places.astype(np.float32))
     start = graph.constant("start", np.array([0], dtype=np.int64))
-    graph.node("Gather", [integers, "input_ids"], "word.integers", axis=0)
+    graph.node("Gather", [words, "input_ids"], "word.integers", axis=0)
     graph.node("Gather", [scale, "input_ids"], "word.scale", axis=0)
     graph.node("Cast", ["word.integers"], "word.floats", to=TensorProto.FLOAT)
     graph.node("Mul", ["word.floats", "word.scale"], "word")

@@ -73,8 +73,8 @@ class Graph:
                 below 0, so 7 bits do for them and the weights keep 8; what that adds to the product
                 has to be taken from the bias (:func:`gelu_shift`).
         """
-        size, most, even, rounded, whole = (
-            f"{result}_{part}" for part in ("size", "most", "even", "rounded", "whole")
+        size, most, even, near, whole = (
+            f"{result}_{part}" for part in ("size", "most", "even", "near", "whole")
         )
         if after_gelu:
             floats = self.node("Add", [floats, _BOTTOM], size)
@@ -86,14 +86,14 @@ class Graph:
             scale = self.node("Max", [most, _LEAST], f"{result}_scale")
             nothing = _MIDDLE
         self.node("Div", [floats, scale], even)
-        self.node("QuantizeLinear", [even, _STEP, nothing], rounded)
-        integers, scales = _rounded(weights, REACH if after_gelu else SHORT_REACH)
+        self.node("QuantizeLinear", [even, _STEP, nothing], near)
+        integers, scales = rounded(weights, REACH if after_gelu else SHORT_REACH)
         names = [
             self.constant(f"{result}_integers", integers),
             _ONE,
             self.constant(f"{result}_scales", scales / np.float32(REACH)),
         ]
-        inputs = [rounded, *names, nothing, _ZERO]
+        inputs = [near, *names, nothing, _ZERO]
         self.node("MatMulIntegerToFloat", inputs, whole, domain=CONTRIB)
         return self.node("Mul", [whole, scale], result)
 
@@ -104,23 +104,33 @@ class Graph:
             taken: Its only input.
             given: Its only output.
         """
-        graph = helper.make_graph(self.nodes, "integers", [taken], [given], self.tensors)
+        used = {name for node in self.nodes for name in node.input}
+        tensors = [tensor for tensor in self.tensors if tensor.name in used]
+        graph = helper.make_graph(self.nodes, "integers", [taken], [given], tensors)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(CONTRIB, 1)]
         made: ModelProto = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
         return bytes(made.SerializeToString(deterministic=True))
 
 
-def _rounded(
+def rounded(
     weights: npt.NDArray[np.float32], reach: int
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """Return weights as integers, (rows, columns), and the scale of each column, (columns,)."""
+    """Round weights to integers with a scale for each column.
+
+    Args:
+        weights: (rows, columns).
+        reach: How far the integers go from 0.
+
+    Returns:
+        The integers, (rows, columns), and the scales, (columns,).
+    """
     scales = np.maximum(np.abs(weights).max(axis=0), 1e-12) / reach
     return np.round(weights / scales).astype(np.int8), scales.astype(np.float32)
 
 
 def gelu_shift(weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return what a product after GELU is too large by, (columns,)."""
-    integers, scales = _rounded(weights, REACH)
+    integers, scales = rounded(weights, REACH)
     shift = GELU_BOTTOM * integers.sum(axis=0, dtype=np.int64) * scales
     return np.asarray(shift, dtype=np.float32)
 
@@ -135,6 +145,4 @@ def open_session(model: bytes, threads: int = 1) -> onnxruntime.InferenceSession
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # What the graphs made here don't need is no news.
-    options.log_severity_level = 3
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

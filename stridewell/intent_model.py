@@ -10,7 +10,7 @@ with everything that resembles them, turns the score into the probability of bei
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -180,13 +180,13 @@ class IntentModel:
             self._ngrams[kind] = found.T.tocsr()
             for rows in chunks(len(texts), CHUNK):
                 add(rows, (found[rows] @ self._ngrams[kind]).toarray(), *of_kind)
-        self._prepare()
+        self._prepare(self._ngrams)
         return kernel, nearest
 
-    def _prepare(self) -> None:
+    def _prepare(self, ngrams: Mapping[str, csr_matrix]) -> None:
         """Get ready to score."""
         self._fixed = FixedVectors(self._vectors)
-        self._rows = Rows([(self._tfidf[kind], self._ngrams[kind]) for kind in NGRAMS])
+        self._rows = Rows([(self._tfidf[kind], ngrams[kind]) for kind in NGRAMS])
 
     def _held_out(
         self,
@@ -303,6 +303,7 @@ class IntentModel:
             model = cls(Settings(**description["settings"]))
             model.labels = description["labels"]
             model._curve = tuple(description["curve"])
+            ngrams: dict[str, csr_matrix] = {}
             with np.load(folder / "intent_model.npz", allow_pickle=False) as arrays:
                 model._vectors = arrays["vectors"]
                 model._weights = arrays["weights"]
@@ -312,9 +313,8 @@ class IntentModel:
                     parts = tuple(
                         arrays[f"{part}_{kind}"] for part in ("data", "indices", "indptr")
                     )
-                    model._ngrams[kind] = csr_matrix(parts, (len(words), len(model._vectors)))
-            model._prepare()
-            model._ngrams.clear()
+                    ngrams[kind] = csr_matrix(parts, (len(words), len(model._vectors)))
+            model._prepare(ngrams)
         except (OSError, KeyError, TypeError, ValueError, EOFError, BadZipFile) as error:
             raise IntentModelError(
                 f"The intent model can't be read, train it again: {error}"

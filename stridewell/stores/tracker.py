@@ -285,8 +285,7 @@ class SiteTrackerStore(SQLTrackerStore):
         self._waiting.setdefault(turn.sender_id, _Backlog()).turns.append(turn)
         if self.turns_waiting > MOST_WAITING:
             # The conversation that has waited longest; one that is being stored may have none left.
-            longest = next(sender for sender, backlog in self._waiting.items() if backlog.turns)
-            self._waiting[longest].turns.popleft()
+            next(backlog for backlog in self._waiting.values() if backlog.turns).turns.popleft()
             metrics.turns_dropped.inc()
         metrics.turns_waiting.set(self.turns_waiting)
 

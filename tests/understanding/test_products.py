@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from scipy.special import erf
 
 from stridewell.bert_graph import quicker_model
-from stridewell.encoder import DEFAULT_MODEL, MANY_TEXTS, OnnxEncoder, resolve
+from stridewell.encoder import DEFAULT_MODEL, MANY_TEXTS, Array, OnnxEncoder, resolve
 from stridewell.integer_kernels import GELU_BOTTOM, Graph, gelu_shift, open_session
 from stridewell.products import FixedVectors
 from stridewell.tfidf import SELDOM, Rows, TfIdf
@@ -75,17 +75,43 @@ def test_a_bert_with_something_unknown_in_it_stays_as_it_is(tmp_path: Path) -> N
     assert quicker_model(path) == path.read_bytes()
 
 
+@pytest.mark.parametrize("kind", ["Tanh", "CumSum"])
+def test_a_bert_that_computes_something_else_stays_as_it_is(tmp_path: Path, kind: str) -> None:
+    model = onnx.load(str(resolve(DEFAULT_MODEL)))
+    next(node for node in model.graph.node if node.op_type == "Erf").op_type = kind
+    path = tmp_path / "other.onnx"
+    onnx.save(model, str(path))
+    assert quicker_model(path) == path.read_bytes()
+
+
+@pytest.mark.parametrize("lost", ["encoder.layer.0.attention.self.query.bias", "encoder.layer."])
+def test_a_bert_with_parameters_of_other_names_stays_as_it_is(tmp_path: Path, lost: str) -> None:
+    model = onnx.load(str(resolve(DEFAULT_MODEL)))
+    for tensor in model.graph.initializer:
+        tensor.name = tensor.name.replace(lost, "another")
+    for node in model.graph.node:
+        node.input[:] = [name.replace(lost, "another") for name in node.input]
+    path = tmp_path / "other.onnx"
+    onnx.save(model, str(path))
+    assert quicker_model(path) == path.read_bytes()
+
+
+def multiplied(some: Array, weights: Array, after_gelu: bool) -> Array:
+    """Return what integer kernels make of a product."""
+    graph = Graph()
+    graph.product("some", weights, "products", after_gelu)
+    taken = helper.make_tensor_value_info("some", TensorProto.FLOAT, ["few", weights.shape[0]])
+    given = helper.make_tensor_value_info("products", TensorProto.FLOAT, ["few", weights.shape[1]])
+    (found,) = open_session(graph.model(taken, given)).run(None, {"some": some})
+    return np.asarray(found)
+
+
 @pytest.mark.parametrize("after_gelu", [False, True])
 def test_the_largest_numbers_do_not_overflow(after_gelu: bool) -> None:
     rows, columns = 1536, 3
     weights = np.ones((rows, columns), dtype=np.float32)
-    graph = Graph()
-    graph.product("some", weights, "products", after_gelu)
-    taken = helper.make_tensor_value_info("some", TensorProto.FLOAT, ["few", rows])
-    given = helper.make_tensor_value_info("products", TensorProto.FLOAT, ["few", columns])
-    session = open_session(graph.model(taken, given))
     some = np.full((2, rows), 3.0, dtype=np.float32)
-    (found,) = session.run(None, {"some": some})
+    found = multiplied(some, weights, after_gelu)
     expected = some @ weights + (gelu_shift(weights) if after_gelu else 0.0)
     assert np.allclose(found, expected, rtol=0.01)
 
@@ -93,15 +119,10 @@ def test_the_largest_numbers_do_not_overflow(after_gelu: bool) -> None:
 def test_what_comes_from_gelu_keeps_its_products() -> None:
     chance = np.random.default_rng(20)
     weights = chance.standard_normal((256, 8)).astype(np.float32)
-    graph = Graph()
-    graph.product("some", weights, "products", after_gelu=True)
-    taken = helper.make_tensor_value_info("some", TensorProto.FLOAT, ["few", 256])
-    given = helper.make_tensor_value_info("products", TensorProto.FLOAT, ["few", 8])
-    session = open_session(graph.model(taken, given))
     x = chance.standard_normal((5, 256)) * 2
     some = (x * (1 + erf(x / np.sqrt(2))) / 2).astype(np.float32)
     assert some.min() >= -GELU_BOTTOM
-    (found,) = session.run(None, {"some": some})
+    found = multiplied(some, weights, after_gelu=True)
     exact = some @ weights
     assert np.linalg.norm(found - gelu_shift(weights) - exact) < 0.02 * np.linalg.norm(exact)
 
