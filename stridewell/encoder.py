@@ -119,6 +119,8 @@ class OnnxEncoder:
         self._tokenizer.enable_truncation(max_tokens)
         self._cache: OrderedDict[str, Array] = OrderedDict()
         self._cache_size = cache_size
+        # The texts of a training: several parts of a pipeline learn from the same ones.
+        self._many: dict[str, Array] = {}
         self._lock = Lock()
 
     def encode(self, texts: Sequence[str]) -> Array:
@@ -134,7 +136,7 @@ class OnnxEncoder:
             float32 array of shape (n, dimension); each row has length one.
         """
         texts = [text.translate(_PLAIN_QUOTES) for text in texts]
-        found: dict[str, Array] = {}
+        found = {text: self._many[text] for text in texts if text in self._many}
         with self._lock:
             for text in texts:
                 if text in self._cache:
@@ -142,6 +144,8 @@ class OnnxEncoder:
                     found[text] = self._cache[text]
         missing = sorted(set(texts) - found.keys())
         found.update(zip(missing, self._encode_all(missing), strict=True))
+        if len(missing) >= MANY_TEXTS:
+            self._many.update((text, found[text]) for text in missing)
         with self._lock:
             for text in missing[-self._cache_size :]:
                 self._cache[text] = found[text]

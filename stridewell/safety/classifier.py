@@ -80,7 +80,7 @@ class Settings:
     ordinary_parts: int = 2500
     ordinary_stacked: int = 4800
     stories: int = 400
-    weighing: float = 0.01
+    weighing: float = 0.1
     folds: int = 5
     noise_weight: float = 0.5
     far: float = 0.02
@@ -408,7 +408,7 @@ class _Training:
         kinds = self.kinds[self.source[self.judged]]
         spread = np.maximum(features.std(axis=0), 1e-6)
         model = LogisticRegression(C=settings.weighing, max_iter=3000)
-        model.fit(features / spread, kinds, sample_weight=np.sqrt(self.balance[kinds]))
+        model.fit(features / spread, kinds)
         stack = np.zeros((len(KINDS), features.shape[1]))
         bias = np.full(len(KINDS), -20.0)
         stack[model.classes_] = model.coef_ / spread
@@ -514,7 +514,7 @@ class _Training:
         signs, none = kinds < len(TIERS), kinds == KINDS.index(NONE)
         lexicon = self.cues[:, : len(TIERS)].any(axis=1)
         reached, threshold = 0.0, 0.5
-        for threshold in np.arange(0.5, 0.29, -0.01):
+        for threshold in np.arange(0.5, 0.21, -0.01):
             reached = float(np.mean((chances >= threshold)[signs] | lexicon[signs]))
             if reached >= self.settings.wanted_recall:
                 break

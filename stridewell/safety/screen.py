@@ -31,18 +31,19 @@ FRAGMENT_WORDS = 14
 # Below this the classifier doubts a sign that the lexicon takes for somebody's own. The sign's
 # line stays in the reply; only the opening changes. It must be very sure: "what does it mean if you
 # can't pee" asks, and has it all the same.
-DOUBT = 0.05
-# The classifier must be this sure where the lexicon reads a sign that nobody has, and, without a
-# wording of the lexicon, of a crisis or a same-day sign and of any sign in a long message: runners
-# say that they are done, dying and tired of it all, speak of bad nights, and the more they tell,
-# the likelier a sentence sounds like a sign by chance.
-SURE, LONG_WORDS = 0.5, 25
+DOUBT = 0.03
+# The classifier must be this sure to overrule the lexicon where that reads a sign that nobody has.
+OVERRULE = 0.5
+# And this sure, without a wording of the lexicon, of a crisis or a same-day sign, and of any sign
+# in a long message: runners say that they are done, dying and tired of it all, speak of bad nights,
+# and the more they tell, the likelier a sentence sounds like a sign by chance.
+SURE, LONG_WORDS = 0.45, 25
 # So few words must be clearer still to open with the crisis text: "no I'd rather not".
 SHORT_WORDS, SHORT_CRISIS = 5, 0.9
 # "Goodbye", "I'm done": one or two words say nothing that the lexicon would not know.
 BARE_WORDS = 2
 # From here on a sign that nobody has, but that is spoken of, gets its line.
-MENTION = 0.6
+MENTION = 0.4
 
 
 class Encoder(Protocol):
@@ -207,7 +208,7 @@ class SafetyScreen:
                 if words <= BARE_WORDS:
                     return found
         elif not found.affirmed:
-            threshold = max(threshold, SURE)
+            threshold = max(threshold, OVERRULE)
         if judged.has_it >= threshold:
             # Whose sign it is, the wording knows better than the message as a whole.
             status = str(found.status) if found.affirmed else self._whose(message)

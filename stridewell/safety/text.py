@@ -191,6 +191,9 @@ class Words:
         word = re.sub(r"(\w)\1{2,}", r"\1\1", word)
         if not word.isalpha():
             return (word,)
+        whole = self.with_g(word)
+        if whole:
+            return (whole,)
         base = self.lemma(word)
         if base in self.real or self._inflected(word):
             return (word,)
@@ -206,6 +209,13 @@ class Words:
         if close is None and word.endswith("s"):
             close = self._closest(word[:-1])
         return (close,) if close else (word,)
+
+    def with_g(self, word: str) -> str | None:
+        """Return "harming" for "harmin"; ``None`` where no word was said without its g."""
+        if len(word) < 5 or not word.endswith("in") or word in self.real:
+            return None
+        whole = f"{word}g"
+        return whole if whole in self.real or self.lemma(whole) != whole else None
 
     def _inflected(self, word: str) -> bool:
         # "inventing" is missing from the list, "invented" is there: a real word all the same.

@@ -361,8 +361,19 @@ def test_an_affirmed_sign_wins_over_a_denied_one(lexicon_screen: SafetyScreen) -
     assert (finding.tier, finding.status, finding.signs) == ("emergency", "self", ("bladder",))
 
 
-def test_a_question_followed_by_having_it_is_affirmed(lexicon_screen: SafetyScreen) -> None:
-    assert lexicon_screen.screen("Can sciatica cause foot drop? I have that.").status == "self"
+@pytest.mark.parametrize(
+    ("after", "status"),
+    [
+        ("I have that.", "self"),
+        ("I think I do.", "self"),
+        ("Mine just went.", "self"),
+        ("I think I do too many miles.", "asked"),
+    ],
+)
+def test_a_question_followed_by_having_it_is_affirmed(
+    lexicon_screen: SafetyScreen, after: str, status: str
+) -> None:
+    assert lexicon_screen.screen(f"Can sciatica cause foot drop? {after}").status == status
 
 
 def test_sexual_problems_alone_are_same_day(lexicon_screen: SafetyScreen) -> None:

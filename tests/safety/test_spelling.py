@@ -13,6 +13,7 @@ from stridewell.safety import SafetyScreen
         ("unbearabel pian", "unbearable pain"),
         ("i cant feel my legz, u no", "i can't feel my legs, you no"),
         ("underneeth my buttoks", "underneath my buttocks"),
+        ("stopped weein and keep trippin", "stopped weeing and keep tripping"),
     ],
 )
 def test_a_word_that_does_not_exist_is_repaired(
@@ -29,6 +30,7 @@ def test_a_word_that_does_not_exist_is_repaired(
         "how to deactivate it",
         "a decompression operation",
         "U2 on repeat, then w4r2",
+        "a muffin again, then aspirin",
     ],
 )
 def test_a_word_that_exists_stays(lexicon_screen: SafetyScreen, text: str) -> None:

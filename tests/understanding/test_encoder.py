@@ -12,6 +12,7 @@ from stridewell.encoder import (
     DEFAULT_MODEL_SHA256,
     DEFAULT_TOKENIZER,
     DEFAULT_TOKENIZER_SHA256,
+    MANY_TEXTS,
     EncoderError,
     OnnxEncoder,
     checked,
@@ -66,6 +67,14 @@ def test_a_text_seen_lately_is_not_run_again(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(encoder, "_run", refuse)
     assert np.array_equal(encoder.encode([TEXTS[2]]), before)
+
+
+def test_the_texts_of_a_training_are_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = OnnxEncoder(cache_size=2)
+    texts = [f"{number} miles" for number in range(MANY_TEXTS)]
+    before = encoder.encode(texts)
+    monkeypatch.setattr(encoder, "_run", None)
+    assert np.array_equal(encoder.encode(texts[:5]), before[:5])
 
 
 def test_the_cache_forgets_the_oldest_text() -> None:

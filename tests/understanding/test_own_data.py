@@ -18,9 +18,9 @@ from components.question_splitter import QuestionSplitter
 from stridewell.encoder import Array, OnnxEncoder
 from stridewell.intent_model import IntentModel
 
-# Reached with the examples of November 2026: 0.869, with the resembling ones held out together.
+# Reached with the examples of November 2026: 0.879, with the resembling ones held out together.
 # Two points below; raise it when the figure rises, never lower it.
-FLOOR = 0.855
+FLOOR = 0.859
 NEARLY_EQUAL = 0.97
 EVAL = "STRIDEWELL_EVAL"
 
