@@ -34,10 +34,10 @@ FRAGMENT_WORDS = 14
 DOUBT = 0.03
 # The classifier must be this sure to overrule the lexicon where that reads a sign that nobody has.
 OVERRULE = 0.5
-# And this sure, without a wording of the lexicon, of a crisis or a same-day sign, and of any sign
-# in a long message: runners say that they are done, dying and tired of it all, speak of bad nights,
-# and the more they tell, the likelier a sentence sounds like a sign by chance.
-SURE, LONG_WORDS = 0.45, 25
+# And this sure, without a wording of the lexicon, of a crisis or a same-day sign, and of an
+# emergency in a long message: runners say that they are done, dying and tired of it all, speak of
+# bad nights, and the more they tell, the likelier a sentence sounds like a sign by chance.
+SURE, SURE_OF_EMERGENCY, LONG_WORDS = 0.45, 0.4, 25
 # So few words must be clearer still to open with the crisis text: "no I'd rather not".
 SHORT_WORDS, SHORT_CRISIS = 5, 0.9
 # "Goodbye", "I'm done": one or two words say nothing that the lexicon would not know.
@@ -201,8 +201,10 @@ class SafetyScreen:
             if judged.nearest < self.classifier.settings["nearest"]:
                 return found  # Far from all that the classifier knows, its figures mean nothing.
             words = len(message.split())
-            if judged.tier != "emergency" or words > LONG_WORDS:
+            if judged.tier != "emergency":
                 threshold = max(threshold, SURE)
+            elif words > LONG_WORDS:
+                threshold = max(threshold, SURE_OF_EMERGENCY)
             if judged.tier == "crisis" and words <= SHORT_WORDS:
                 threshold = max(threshold, SHORT_CRISIS)
                 if words <= BARE_WORDS:
