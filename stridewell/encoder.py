@@ -119,8 +119,6 @@ class OnnxEncoder:
         self._tokenizer.enable_truncation(max_tokens)
         self._cache: OrderedDict[str, Array] = OrderedDict()
         self._cache_size = cache_size
-        # The texts of a training: several parts of a pipeline learn from the same ones.
-        self._many: dict[str, Array] = {}
         self._lock = Lock()
 
     def encode(self, texts: Sequence[str]) -> Array:
@@ -136,7 +134,7 @@ class OnnxEncoder:
             float32 array of shape (n, dimension); each row has length one.
         """
         texts = [text.translate(_PLAIN_QUOTES) for text in texts]
-        found = {text: self._many[text] for text in texts if text in self._many}
+        found: dict[str, Array] = {}
         with self._lock:
             for text in texts:
                 if text in self._cache:
@@ -144,9 +142,10 @@ class OnnxEncoder:
                     found[text] = self._cache[text]
         missing = sorted(set(texts) - found.keys())
         found.update(zip(missing, self._encode_all(missing), strict=True))
-        if len(missing) >= MANY_TEXTS:
-            self._many.update((text, found[text]) for text in missing)
         with self._lock:
+            if len(missing) >= MANY_TEXTS:
+                # A training: other parts of the pipeline learn from the same texts.
+                self._cache_size += len(missing)
             for text in missing[-self._cache_size :]:
                 self._cache[text] = found[text]
             while len(self._cache) > self._cache_size:

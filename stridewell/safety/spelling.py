@@ -134,9 +134,6 @@ class Spelling:
             return _SHORT_FORMS[low].replace("_", " ")
         if "'" in word or len(low) < 4 or self._exists(low):
             return word
-        whole = self._words.with_g(low)
-        if whole:
-            return whole
         repaired = " ".join(self._words.repair(low))
         near = process.extract(
             low,

@@ -191,7 +191,7 @@ class Words:
         word = re.sub(r"(\w)\1{2,}", r"\1\1", word)
         if not word.isalpha():
             return (word,)
-        whole = self.with_g(word)
+        whole = self._with_g(word)
         if whole:
             return (whole,)
         base = self.lemma(word)
@@ -210,7 +210,7 @@ class Words:
             close = self._closest(word[:-1])
         return (close,) if close else (word,)
 
-    def with_g(self, word: str) -> str | None:
+    def _with_g(self, word: str) -> str | None:
         """Return "harming" for "harmin"; ``None`` where no word was said without its g."""
         if len(word) < 5 or not word.endswith("in") or word in self.real:
             return None

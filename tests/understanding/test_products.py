@@ -49,6 +49,13 @@ def test_the_sentence_model_multiplies_integers() -> None:
     assert largest < 1_000_000, "large weights are floats"
 
 
+def stays(model: onnx.ModelProto, folder: Path) -> bool:
+    """Return whether a model is left as its file holds it."""
+    path = folder / "model.onnx"
+    onnx.save(model, str(path))
+    return quicker_model(path) == path.read_bytes()
+
+
 def test_a_model_that_is_no_bert_stays_as_it_is(tmp_path: Path) -> None:
     weights = numpy_helper.from_array(np.eye(128, dtype=np.float32), "w")
     graph = helper.make_graph(
@@ -58,9 +65,7 @@ def test_a_model_that_is_no_bert_stays_as_it_is(tmp_path: Path) -> None:
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 128])],
         [weights],
     )
-    path = tmp_path / "plain.onnx"
-    onnx.save(helper.make_model(graph, ir_version=8), str(path))
-    assert quicker_model(path) == path.read_bytes()
+    assert stays(helper.make_model(graph, ir_version=8), tmp_path)
 
 
 def test_a_bert_with_something_unknown_in_it_stays_as_it_is(tmp_path: Path) -> None:
@@ -70,18 +75,14 @@ def test_a_bert_with_something_unknown_in_it_stays_as_it_is(tmp_path: Path) -> N
             # Weights that another node uses as well are not those of a plain normalization.
             model.graph.node.append(helper.make_node("Identity", [node.input[1]], ["again"]))
             break
-    path = tmp_path / "other.onnx"
-    onnx.save(model, str(path))
-    assert quicker_model(path) == path.read_bytes()
+    assert stays(model, tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["Tanh", "CumSum"])
 def test_a_bert_that_computes_something_else_stays_as_it_is(tmp_path: Path, kind: str) -> None:
     model = onnx.load(str(resolve(DEFAULT_MODEL)))
     next(node for node in model.graph.node if node.op_type == "Erf").op_type = kind
-    path = tmp_path / "other.onnx"
-    onnx.save(model, str(path))
-    assert quicker_model(path) == path.read_bytes()
+    assert stays(model, tmp_path)
 
 
 @pytest.mark.parametrize("lost", ["encoder.layer.0.attention.self.query.bias", "encoder.layer."])
@@ -91,9 +92,7 @@ def test_a_bert_with_parameters_of_other_names_stays_as_it_is(tmp_path: Path, lo
         tensor.name = tensor.name.replace(lost, "another")
     for node in model.graph.node:
         node.input[:] = [name.replace(lost, "another") for name in node.input]
-    path = tmp_path / "other.onnx"
-    onnx.save(model, str(path))
-    assert quicker_model(path) == path.read_bytes()
+    assert stays(model, tmp_path)
 
 
 def multiplied(some: Array, weights: Array, after_gelu: bool) -> Array:
