@@ -17,9 +17,9 @@ from stridewell.safety import SafetyScreen
 # The second set: half of what two later authors wrote, far from textbook words; long posts as well.
 # The third: crises in everyday words and in the middle of stories, and sad or long stories without.
 LEAST_RECALL = {
-    "frozen": {"emergency": 0.95, "same_day": 0.945, "crisis": 0.95},
+    "frozen": {"emergency": 0.96, "same_day": 0.96, "crisis": 0.98},
     "frozen_b": {"emergency": 0.89, "same_day": 0.91, "crisis": 0.94},
-    "frozen_c": {"crisis": 0.90},
+    "frozen_c": {"crisis": 0.93},
 }
 MOST_OPENINGS = {
     "frozen": {"denied": 0.15, "asked": 0.08, "past": 0.09, "none": 0.05},
